@@ -1,0 +1,58 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+/** pure: no runtime needed · workers: inside workerd with real D1, R2, objects and queues · journeys: against the really started server */
+const PURE = [
+  'worker/domain/**/*.test.ts',
+  'worker/providers/**/*.test.ts',
+  'worker/nodes/**/*.test.ts',
+  'web/src/lib/**/*.test.ts',
+  'scripts/**/*.test.ts',
+  'tests/*.test.ts',
+];
+const WORKERS = [
+  'worker/{http,store,queues,cron}/**/*.test.ts',
+  'durable/**/*.test.ts',
+  'tests/workers/**/*.test.ts',
+];
+
+export default defineConfig({
+  test: {
+    coverage: {
+      provider: 'istanbul',
+      include: ['worker/**/*.ts', 'durable/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*.d.ts', 'worker/generated/**', 'worker/index.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      thresholds: { lines: 85 },
+    },
+    projects: [
+      { test: { name: 'pure', environment: 'node', include: PURE } },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            main: './worker/api.ts',
+            wrangler: { configPath: './wrangler.test.toml' },
+            miniflare: {
+              bindings: {
+                MASTER_KEY: 'A'.repeat(43) + '=',
+                ALLOW_PRIVATE_NETWORK: '1',
+                TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+              },
+            },
+          })),
+        ],
+        test: { name: 'workers', include: WORKERS, setupFiles: ['./tests/workers/setup.ts'] },
+      },
+      {
+        test: {
+          name: 'journeys',
+          environment: 'node',
+          include: ['tests/journeys/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});

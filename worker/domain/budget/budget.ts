@@ -1,0 +1,145 @@
+/** The vocabulary of budgets: scope + window + limit + policy, and what the judge is asked and answers. */
+import { z } from 'zod';
+import type { BudgetExceeded } from '../refusal.ts';
+import type { Usage, UsageSource } from '../cost/usage.ts';
+import type { Result } from '../result.ts';
+
+export const SCOPE_TYPES = [
+  'team',
+  'member',
+  'group',
+  'key',
+  'prompt',
+  'prompt_version',
+  'workflow',
+  'execution',
+  'tag',
+  'model',
+] as const;
+export const WINDOWS = ['day', 'week', 'month', 'total'] as const;
+
+/** `id` is the noun's id; a tag's or model's id is its text; the team scope has none ('' inside). */
+export const scopeSchema = z.object({ type: z.enum(SCOPE_TYPES), id: z.string().min(1).max(200).optional() });
+export type Scope = z.infer<typeof scopeSchema>;
+
+export interface Budget {
+  id: string;
+  scope: Scope;
+  window: (typeof WINDOWS)[number];
+  /** IANA zone in which days, weeks and months begin */
+  timeZone: string;
+  /** day of month 1-28 (month), ISO weekday 1-7 (week), hour 0-23 (all); defaults 1, 1, 0 */
+  anchor: { dayOfMonth?: number; weekday?: number; hour?: number };
+  /** null = no limit, 0 = spend nothing */
+  limitNanoUsd: number | null;
+  policy: 'block' | 'warn';
+  /** percent, ascending */
+  thresholds: number[];
+  createdAt: string;
+}
+
+/** A budget with where it stands now: what GET /api/token-tracking/budget answers. */
+export interface BudgetStatus extends Budget {
+  spentNanoUsd: number;
+  heldNanoUsd: number;
+  periodStart: string;
+  resetsAt: string | null;
+}
+
+/** Who and what a call is for. Comes from authentication and our own records, never from caller-supplied metadata (B28) except tags. */
+export interface CallSubject {
+  teamId: string;
+  keyId?: string;
+  memberId?: string;
+  groupIds?: string[];
+  promptId?: string;
+  promptVersion?: number;
+  workflowId?: string;
+  executionId?: string;
+  nodeId?: string;
+  tags: string[];
+}
+
+export interface ReserveRequest {
+  /** (runId, attempt) is the identity of one provider call; reserve is idempotent by it */
+  runId: string;
+  attempt: number;
+  subject: CallSubject;
+  provider: string;
+  model: string;
+  /** worst case; null = the model has no price (refused when any budget applies, B14) */
+  ceilingNanoUsd: number | null;
+  /** the part of the ceiling that input alone costs: with `clampable` the judge may admit less than the ceiling but more than this (B04) */
+  inputNanoUsd: number;
+  clampable: boolean;
+  /** the execution's own hard limit, handed in by the engine; null/absent = none */
+  executionLimitNanoUsd?: number | null;
+  /** true = the caller sends to the provider right after a yes: an expired hold is then settled as `unconfirmed` instead of released */
+  dispatching: boolean;
+  /** hold's time to live in ms; renewed by renew() */
+  ttlMs: number;
+  executionType: ExecutionType;
+}
+
+export type ExecutionType = 'gateway' | 'prompt' | 'workflow' | 'external' | 'evaluation' | 'assistant';
+
+export interface Admission {
+  /** what is held; less than asked only when clamped */
+  heldNanoUsd: number;
+  clamped: boolean;
+  /** true when this (runId, attempt) was already admitted or settled before */
+  repeated: boolean;
+  /** ids of `warn` budgets that are over their limit */
+  warnings: string[];
+}
+
+export type ReserveRefusal = BudgetExceeded | { reason: 'model_unpriced'; model: string };
+
+/** What became of one attempt. `billed: false` = the provider billed nothing: the hold is released, a run row is written, no ledger row. */
+export interface Settlement {
+  runId: string;
+  attempt: number;
+  /** the same as at reserve: a settle that finds no hold (expired, key deleted) still counts */
+  subject: CallSubject;
+  provider: string;
+  model: string;
+  executionType: ExecutionType;
+  status: 'succeeded' | 'failed' | 'cancelled';
+  billed: boolean;
+  costNanoUsd: number;
+  usage: Usage;
+  source: UsageSource;
+  flags: string[];
+  priced: boolean;
+  priceId: string | null;
+  /** the provider's own usage JSON, kept so that the row can be re-priced */
+  rawUsage: string | null;
+  latencyMs: number;
+  error?: string;
+  /** ISO; for external usage logged late: the period it belongs to */
+  occurredAt?: string;
+}
+
+export interface Settled {
+  costNanoUsd: number;
+  /** true = it had been settled before; nothing changed */
+  repeated: boolean;
+}
+
+/** The judge of one team: durable/team-budget.ts over RPC, or its pure twin in tests. A thrown error means "could not ask". */
+export interface Judge {
+  reserve(request: ReserveRequest): Promise<Result<Admission, ReserveRefusal>>;
+  settle(settlement: Settlement): Promise<Settled>;
+  /** moves the expiry of a hold; false when there is no such hold */
+  renew(runId: string, attempt: number, ttlMs: number): Promise<boolean>;
+  /** the caller of this attempt is known dead: a dispatching hold is settled as `unconfirmed`, another released; no-op when there is none */
+  abandon(runId: string, attempt: number): Promise<void>;
+}
+
+/** One row on its way from the team's outbox to D1. `seq` is gapless per team. */
+export interface OutboxRow {
+  seq: number;
+  settlement: Settlement;
+  /** ISO, when it was settled (or occurred, when logged late) */
+  at: string;
+}

@@ -1,0 +1,75 @@
+/**
+ * What a node kind must be. One file in worker/nodes, one registry line, one test that calls the contract suite.
+ * Palette, inspector, edge checks and docs come from it (GET /api/node-types).
+ */
+import type { z } from 'zod';
+import type { Refusal } from '../refusal.ts';
+import type { Result } from '../result.ts';
+
+/** engine.md rule 5. `refused` = no retry, `not_sent` = safe to retry, `unknown` = may have happened, `over_budget` = pause the run. */
+export type NodeFailure =
+  | {
+      reason: 'refused' | 'not_sent' | 'unknown';
+      message: string;
+      field?: string;
+      position?: number;
+      retryAfterMs?: number;
+    }
+  | { reason: 'over_budget'; refusal: Refusal };
+
+export interface NodeSpend {
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+
+/** What a node run gives: its output, the handle its successors hang on (condition: 'true' / 'false'), what it spent. */
+export interface NodeOutcome {
+  output: unknown;
+  handle?: string;
+  spend?: NodeSpend;
+  logs?: string[];
+}
+
+export interface NodeType<Config = unknown, Deps = unknown> {
+  kind: string;
+  label: string;
+  /** one sentence for the palette */
+  description: string;
+  category: 'trigger' | 'data' | 'ai' | 'logic' | 'output' | 'action';
+  /** lucide icon name */
+  icon: string;
+  configSchema: z.ZodType<Config>;
+  /** the config a node has when it is dropped on the canvas */
+  defaultConfig: Record<string, unknown>;
+  /** fields of config that hold a JSONata expression (not a template) */
+  expressionFields: readonly string[];
+  /** source handles; one unnamed handle when empty */
+  handles: readonly string[];
+  /** 'inline' = pure and cheap, evaluated without a hop; 'io' = runs under a lease; 'scope' and 'wait' belong to the engine itself */
+  execution: 'inline' | 'io' | 'scope' | 'wait';
+  /** may it safely run twice? (engine.md rule 5) */
+  idempotent: boolean | ((config: Config) => boolean);
+  paid: boolean;
+  run(config: Config, context: NodeContext<Deps>): Promise<Result<NodeOutcome, NodeFailure>>;
+}
+
+export interface NodeContext<Deps = unknown> {
+  teamId: string;
+  workflowId: string;
+  executionId: string;
+  nodeId: string;
+  /** indexes of enclosing maps, outermost first; [] outside */
+  itemPath: number[];
+  attempt: number;
+  /** hash(execution, node, item): the same for every attempt */
+  idempotencyKey: string;
+  /** `{trigger, nodes, item, index, run, workflow}`, what expressions see */
+  scope: Record<string, unknown>;
+  /** the single incoming value (or the trigger's input) */
+  input: unknown;
+  signal: AbortSignal;
+  deps: Deps;
+}
+
+export const defineNode = <Config, Deps>(node: NodeType<Config, Deps>): NodeType<Config, Deps> => node;

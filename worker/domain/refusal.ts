@@ -1,0 +1,47 @@
+/** Every expected "no" of the product, in one union; worker/http/errors.ts turns it into an answer by one exhaustive switch. */
+import type { Scope } from './budget/budget.ts';
+
+export interface Issue {
+  path: string;
+  message: string;
+}
+
+export type BudgetExceeded = {
+  reason: 'budget_exceeded';
+  /** which budget said no */
+  budgetId: string | null;
+  scope: Scope;
+  limitNanoUsd: number;
+  spentNanoUsd: number;
+  heldNanoUsd: number;
+  askedNanoUsd: number;
+  /** ISO time, null for a window that never resets */
+  resetsAt: string | null;
+};
+
+export type Refusal =
+  | { reason: 'malformed'; message: string; param?: string }
+  | { reason: 'unauthenticated'; message?: string }
+  | { reason: 'forbidden'; message: string }
+  | { reason: 'plan_limit'; message: string; plan: string }
+  | { reason: 'not_found'; message: string }
+  | { reason: 'model_not_found'; model: string }
+  | { reason: 'model_unpriced'; model: string }
+  | { reason: 'conflict'; message: string }
+  | { reason: 'too_large'; message: string; limitBytes: number }
+  | { reason: 'invalid'; message?: string; issues: Issue[] }
+  | { reason: 'rate_limited'; message: string; retryAfterSeconds: number }
+  | BudgetExceeded
+  /** the budget object could not be asked: never to be read as "no" */
+  | { reason: 'budget_unavailable'; message?: string }
+  /** the provider could not be reached or answered with an error: `status` is what the caller gets */
+  | {
+      reason: 'provider_failed';
+      provider: string;
+      status: number;
+      message: string;
+      failure: 'not_sent' | 'refused' | 'unknown';
+      retryAfterSeconds?: number;
+      body?: string;
+    }
+  | { reason: 'unavailable'; message: string };

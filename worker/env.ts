@@ -1,0 +1,30 @@
+/** Vars and secrets, parsed once. Bindings are typed by `wrangler types` (worker-configuration.d.ts). */
+import { z } from 'zod';
+
+const url = z.url({ protocol: /^https?$/ });
+const flag = z.enum(['0', '1']).transform((value) => value === '1');
+
+export const varsSchema = z.object({
+  OPENAI_BASE_URL: url.optional(),
+  OPENAI_API_KEY: z.string().min(1).optional(),
+  ANTHROPIC_BASE_URL: url.optional(),
+  ANTHROPIC_API_KEY: z.string().min(1).optional(),
+  GEMINI_BASE_URL: url.optional(),
+  GEMINI_API_KEY: z.string().min(1).optional(),
+  ALLOW_PRIVATE_NETWORK: flag.default(false),
+  /** 32 bytes, base64: wraps the teams' data keys */
+  MASTER_KEY: z.string().refine((value) => /^[A-Za-z0-9+/]{43}=$/.test(value), 'must be 32 bytes in base64'),
+  /** the address people open; cookies and links are made for it */
+  PUBLIC_URL: url.optional(),
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+});
+export type Vars = z.infer<typeof varsSchema>;
+
+const parsed = new WeakMap<object, Vars>();
+
+/** Throws with the variable's name when one is malformed; the launcher checks the same schema before it starts. */
+export function varsOf(env: Env): Vars {
+  let vars = parsed.get(env);
+  if (!vars) parsed.set(env, (vars = varsSchema.parse(env)));
+  return vars;
+}

@@ -1,0 +1,10 @@
+/** The one table of routes and the permission each needs. A route that is missing here answers 500; tests/workers/access.test.ts walks them all. */
+import type { Permission } from '../domain/access/roles.ts';
+
+/** 'public' = nobody is asked; 'signed-in' = any caller we know, team or not; otherwise a permission in the caller's team. */
+export type Access = Permission | 'public' | 'signed-in';
+
+export const ACCESS: Record<string, Access> = {
+  'GET /api/health': 'public',
+  'GET /api/openapi.json': 'public',
+};

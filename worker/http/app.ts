@@ -1,0 +1,74 @@
+/** The HTTP application: request id, body limits, who is calling, what they may do, then one file per resource. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { services } from '../services.ts';
+import { authenticate } from './auth.ts';
+import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { health } from './health.ts';
+import { newRoutes, type AppEnv } from './routes.ts';
+
+export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** Builds the application; the chain's type is the Api that web/src/lib/api.ts speaks. */
+export function createApp() {
+  const app = newRoutes();
+  app.use('*', async function requestId(c, next) {
+    c.set(
+      'requestId',
+      c.req.header('x-request-id')?.match(/^[\w-]{8,64}$/)?.[0] ??
+        `req_${crypto.randomUUID().replaceAll('-', '')}`,
+    );
+    c.set('services', services(c.env));
+    await next();
+    c.res.headers.set('x-request-id', c.get('requestId'));
+  });
+  app.use(
+    '*',
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) =>
+        refusalResponse(c, {
+          reason: 'too_large',
+          message: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
+          limitBytes: MAX_BODY_BYTES,
+        }),
+    }),
+  );
+  app.use('*', authenticate);
+  app.onError(function toAnswer(error, c) {
+    if (error instanceof Refused) return refusalResponse(c, error.refusal);
+    if (error instanceof HTTPException && error.status === 400)
+      return refusalResponse(c, { reason: 'malformed', message: 'The body is not valid JSON.' });
+    console.error(
+      JSON.stringify({
+        level: 'error',
+        requestId: c.get('requestId'),
+        path: c.req.path,
+        message: String(error),
+        stack: (error as Error).stack,
+      }),
+    );
+    return c.json(
+      {
+        error: {
+          type: 'api_error',
+          code: 'internal',
+          message: 'Something went wrong on our side.',
+          request_id: c.get('requestId'),
+        },
+      },
+      500,
+    );
+  });
+  app.notFound((c) =>
+    refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
+  );
+
+  const api = app.route('/', health);
+  app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
+  return api;
+}
+
+export type Api = ReturnType<typeof createApp>;
+export { answerTo, OpenAPIHono, type AppEnv };

@@ -1,0 +1,128 @@
+/** Refusals become answers here, by one exhaustive switch; each gateway dialect only reshapes the envelope. */
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Refusal } from '../domain/refusal.ts';
+
+/** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
+export class Refused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.reason);
+  }
+}
+
+export interface ErrorAnswer {
+  status: ContentfulStatusCode;
+  headers: Record<string, string>;
+  error: { type: string; code: string; message: string; param?: string; [detail: string]: unknown };
+}
+
+const usd = (nano: number) => `$${(nano / 1e9).toFixed(nano !== 0 && Math.abs(nano) < 1e7 ? 6 : 2)}`;
+
+/** The status, headers and body of every refusal. `code` is the reason unless official SDKs expect another word. */
+export function answerTo(refusal: Refusal): ErrorAnswer {
+  const answer = (
+    status: ContentfulStatusCode,
+    type: string,
+    message: string,
+    more: object = {},
+    headers: Record<string, string> = {},
+  ): ErrorAnswer => ({
+    status,
+    headers,
+    error: { type, code: refusal.reason, message, ...more },
+  });
+  switch (refusal.reason) {
+    case 'malformed':
+      return answer(
+        400,
+        'invalid_request_error',
+        refusal.message,
+        refusal.param ? { param: refusal.param } : {},
+      );
+    case 'unauthenticated':
+      return answer(
+        401,
+        'authentication_error',
+        refusal.message ?? 'Sign in, or send a team API key as "Authorization: Bearer pm_...".',
+      );
+    case 'budget_exceeded': {
+      const { reason: _, ...details } = refusal;
+      const of = refusal.scope.id ? `${refusal.scope.type} ${refusal.scope.id}` : refusal.scope.type;
+      return answer(
+        402,
+        'budget_exceeded',
+        `The budget of ${of} does not cover this call: it may cost up to ${usd(refusal.askedNanoUsd)}, and ${usd(Math.max(0, refusal.limitNanoUsd - refusal.spentNanoUsd - refusal.heldNanoUsd))} of ${usd(refusal.limitNanoUsd)} is left.` +
+          (refusal.resetsAt ? ` It resets at ${refusal.resetsAt}.` : ''),
+        details,
+      );
+    }
+    case 'forbidden':
+      return answer(403, 'permission_error', refusal.message);
+    case 'plan_limit':
+      return answer(403, 'permission_error', refusal.message, { plan: refusal.plan });
+    case 'not_found':
+      return answer(404, 'not_found_error', refusal.message);
+    case 'model_not_found':
+      return answer(
+        404,
+        'invalid_request_error',
+        `The model "${refusal.model}" is not known to any of this team's providers.`,
+        { param: 'model' },
+      );
+    case 'model_unpriced':
+      return answer(
+        422,
+        'invalid_request_error',
+        `The model "${refusal.model}" has no price, so a budget cannot cover it. Set one with PUT /api/models/${refusal.model}/price (0 if it is free).`,
+        { param: 'model' },
+      );
+    case 'conflict':
+      return answer(409, 'conflict', refusal.message);
+    case 'too_large':
+      return answer(413, 'invalid_request_error', refusal.message, { limitBytes: refusal.limitBytes });
+    case 'invalid':
+      return answer(
+        422,
+        'invalid_request_error',
+        refusal.message ??
+          refusal.issues.map((i) => (i.path ? `${i.path}: ${i.message}` : i.message)).join('; '),
+        {
+          ...(refusal.issues[0]?.path ? { param: refusal.issues[0].path } : {}),
+          issues: refusal.issues,
+        },
+      );
+    case 'rate_limited':
+      return answer(
+        429,
+        'rate_limit_error',
+        refusal.message,
+        {},
+        { 'retry-after': String(refusal.retryAfterSeconds) },
+      );
+    case 'budget_unavailable':
+      return answer(
+        503,
+        'api_error',
+        refusal.message ?? 'The budget could not be checked, so the call was not made. Try again.',
+        {},
+        { 'retry-after': '1' },
+      );
+    case 'provider_failed':
+      return answer(
+        (refusal.status >= 400 && refusal.status <= 599 ? refusal.status : 502) as ContentfulStatusCode,
+        'provider_error',
+        `${refusal.provider}: ${refusal.message}`,
+        { provider: refusal.provider, failure: refusal.failure },
+        refusal.retryAfterSeconds === undefined ? {} : { 'retry-after': String(refusal.retryAfterSeconds) },
+      );
+    case 'unavailable':
+      return answer(503, 'api_error', refusal.message, {}, { 'retry-after': '1' });
+    default:
+      return refusal satisfies never;
+  }
+}
+
+export function refusalResponse(c: Context, refusal: Refusal): Response {
+  const { status, headers, error } = answerTo(refusal);
+  return c.json({ error: { ...error, request_id: c.get('requestId') } }, status, headers);
+}

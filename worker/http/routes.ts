@@ -1,0 +1,78 @@
+/** What every route file starts from: a typed OpenAPIHono whose validation errors are our own 422. */
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Role } from '../domain/access/roles.ts';
+import type { Services } from '../services.ts';
+import { Refused } from './errors.ts';
+
+/** Who is calling, in which team, with which role. */
+export interface Actor {
+  teamId: string;
+  role: Role;
+  /** the user behind a session, or who made the key (null when gone) */
+  userId: string | null;
+  /** member id behind a session; spend is booked to it */
+  memberId: string | null;
+  keyId: string | null;
+  /** tags every call of the key carries */
+  keyTags: string[];
+}
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: { requestId: string; services: Services; actor: Actor };
+}
+
+/** Call once per resource file. Validation failures are 422 `invalid` with issues. */
+export const newRoutes = () =>
+  new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      throw new Refused({ reason: 'invalid', issues: issuesOf(result.error) });
+    },
+  });
+
+/** zod's issues as ours; unknown fields are named one by one. */
+export function issuesOf(error: {
+  issues: readonly { path: PropertyKey[]; message: string; code?: string; keys?: string[] }[];
+}) {
+  return error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.keys
+      ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'unknown field' }))
+      : [{ path: issue.path.join('.'), message: issue.message }],
+  );
+}
+
+export const errorSchema = z
+  .object({
+    error: z.looseObject({
+      type: z.string(),
+      code: z.string(),
+      message: z.string(),
+      param: z.string().optional(),
+      request_id: z.string(),
+    }),
+  })
+  .openapi('Error');
+
+/** `responses` of a route: its success beside the errors that any route can give. */
+export const answers = <S extends z.ZodType, const Code extends number>(
+  code: Code,
+  description: string,
+  schema: S,
+) =>
+  ({
+    [code]: { description, content: { 'application/json': { schema } } },
+  }) as { [K in Code]: { description: string; content: { 'application/json': { schema: S } } } };
+
+/** Lists: ?limit (default 50, max 200) &cursor. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional(),
+});
+export const pageOf = <S extends z.ZodType>(item: S) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+
+export const jsonBody = <S extends z.ZodType>(schema: S) => ({
+  required: true as const,
+  content: { 'application/json': { schema } },
+});

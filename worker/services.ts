@@ -1,0 +1,34 @@
+/** Composition root: env -> the record of things the use cases need. Everything that touches the outside is made here. */
+import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
+import { makeId, type IdKind } from './domain/ids.ts';
+import { varsOf, type Vars } from './env.ts';
+import * as schema from './store/schema.ts';
+
+export type Db = DrizzleD1Database<typeof schema>;
+
+export interface Services {
+  env: Env;
+  vars: Vars;
+  db: Db;
+  /** ms since the epoch */
+  now(): number;
+  newId(kind: IdKind): string;
+}
+
+const made = new WeakMap<object, Services>();
+
+/** One record per environment, made on first use. */
+export function services(env: Env): Services {
+  let record = made.get(env);
+  if (!record) {
+    record = {
+      env,
+      vars: varsOf(env),
+      db: drizzle(env.DB, { schema }),
+      now: () => Date.now(),
+      newId: (kind) => makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
+    };
+    made.set(env, record);
+  }
+  return record;
+}

@@ -1,0 +1,463 @@
+/** The only schema of D1: every table, drizzle first; migrations/ is made from it by `npm run db:generate`. Each table is described in docs/state.md. */
+import { sql } from 'drizzle-orm';
+import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+const id = () => text('id').primaryKey();
+/** ISO-8601 UTC with milliseconds: sorts as text */
+const time = (name: string) => text(name);
+const json = <T>(name: string) => text(name, { mode: 'json' }).$type<T>();
+const money = (name: string) => integer(name);
+const safeMoney = (name: string, column: string) =>
+  check(name, sql.raw(`typeof(${column}) = 'integer' AND abs(${column}) <= 9007199254740991`));
+
+// ---- accounts (better-auth's own shapes; times are its timestamps) ----
+const stamp = (name: string) => integer(name, { mode: 'timestamp_ms' });
+
+export const user = sqliteTable('user', {
+  id: id(),
+  name: text('name').notNull(),
+  email: text('email').notNull().unique(),
+  emailVerified: integer('email_verified', { mode: 'boolean' }).notNull().default(false),
+  image: text('image'),
+  createdAt: stamp('created_at').notNull(),
+  updatedAt: stamp('updated_at').notNull(),
+});
+
+export const session = sqliteTable(
+  'session',
+  {
+    id: id(),
+    expiresAt: stamp('expires_at').notNull(),
+    token: text('token').notNull().unique(),
+    createdAt: stamp('created_at').notNull(),
+    updatedAt: stamp('updated_at').notNull(),
+    ipAddress: text('ip_address'),
+    userAgent: text('user_agent'),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    activeOrganizationId: text('active_organization_id'),
+  },
+  (t) => [index('session_user').on(t.userId)],
+);
+
+export const account = sqliteTable(
+  'account',
+  {
+    id: id(),
+    accountId: text('account_id').notNull(),
+    providerId: text('provider_id').notNull(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    accessToken: text('access_token'),
+    refreshToken: text('refresh_token'),
+    idToken: text('id_token'),
+    accessTokenExpiresAt: stamp('access_token_expires_at'),
+    refreshTokenExpiresAt: stamp('refresh_token_expires_at'),
+    scope: text('scope'),
+    password: text('password'),
+    createdAt: stamp('created_at').notNull(),
+    updatedAt: stamp('updated_at').notNull(),
+  },
+  (t) => [index('account_user').on(t.userId)],
+);
+
+export const verification = sqliteTable(
+  'verification',
+  {
+    id: id(),
+    identifier: text('identifier').notNull(),
+    value: text('value').notNull(),
+    expiresAt: stamp('expires_at').notNull(),
+    createdAt: stamp('created_at').notNull(),
+    updatedAt: stamp('updated_at').notNull(),
+  },
+  (t) => [index('verification_identifier').on(t.identifier)],
+);
+
+/** A team is better-auth's organization. */
+export const organization = sqliteTable('organization', {
+  id: id(),
+  name: text('name').notNull(),
+  slug: text('slug').notNull().unique(),
+  logo: text('logo'),
+  metadata: text('metadata'),
+  timeZone: text('time_zone').notNull().default('UTC'),
+  plan: text('plan').notNull().default('enterprise'),
+  createdAt: stamp('created_at').notNull(),
+});
+
+export const member = sqliteTable(
+  'member',
+  {
+    id: id(),
+    organizationId: text('organization_id')
+      .notNull()
+      .references(() => organization.id, { onDelete: 'cascade' }),
+    userId: text('user_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+    role: text('role').notNull().default('viewer'),
+    createdAt: stamp('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('member_of').on(t.organizationId, t.userId), index('member_user').on(t.userId)],
+);
+
+export const invitation = sqliteTable(
+  'invitation',
+  {
+    id: id(),
+    organizationId: text('organization_id')
+      .notNull()
+      .references(() => organization.id, { onDelete: 'cascade' }),
+    email: text('email').notNull(),
+    role: text('role'),
+    status: text('status').notNull().default('pending'),
+    expiresAt: stamp('expires_at').notNull(),
+    createdAt: stamp('created_at').notNull(),
+    inviterId: text('inviter_id')
+      .notNull()
+      .references(() => user.id, { onDelete: 'cascade' }),
+  },
+  (t) => [index('invitation_team').on(t.organizationId)],
+);
+
+/** Team API keys: only the SHA-256 of the whole key is stored. */
+export const apiKey = sqliteTable(
+  'api_key',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    prefix: text('prefix').notNull(),
+    hash: text('hash').notNull().unique(),
+    role: text('role').notNull(),
+    tags: json<string[]>('tags').notNull().default([]),
+    requestsPerMinute: integer('requests_per_minute'),
+    tokensPerMinute: integer('tokens_per_minute'),
+    createdBy: text('created_by'),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at'),
+    lastUsedAt: time('last_used_at'),
+  },
+  (t) => [index('api_key_team').on(t.teamId, t.id)],
+);
+
+/** Ways to a provider, one per team, provider and name; `sealedKey` is AES-256-GCM (worker/store/secrets.ts). */
+export const providerConnection = sqliteTable(
+  'provider_connection',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    provider: text('provider').notNull(),
+    name: text('name').notNull().default('default'),
+    sealedKey: text('sealed_key').notNull(),
+    /** last four characters, to tell keys apart */
+    keyHint: text('key_hint').notNull(),
+    baseUrl: text('base_url'),
+    headers: json<Record<string, string>>('headers').notNull().default({}),
+    models: json<string[]>('models').notNull().default([]),
+    testedAt: time('tested_at'),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('provider_connection_of').on(t.teamId, t.provider, t.name)],
+);
+
+/** One data key per team, wrapped by the deployment's MASTER_KEY. */
+export const teamSecret = sqliteTable('team_secret', {
+  teamId: text('team_id').primaryKey(),
+  wrappedKey: text('wrapped_key').notNull(),
+  createdAt: time('created_at').notNull(),
+});
+
+// ---- prompts ----
+export const prompt = sqliteTable(
+  'prompt',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    description: text('description').notNull().default(''),
+    tags: json<string[]>('tags').notNull().default([]),
+    /** the newest version's number */
+    latestVersion: integer('latest_version').notNull(),
+    /** label -> version number */
+    labels: json<Record<string, number>>('labels').notNull().default({}),
+    archivedAt: time('archived_at'),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [index('prompt_team').on(t.teamId, t.id)],
+);
+
+/** Immutable. `content` is domain/prompt/template.ts' PromptContent. */
+export const promptVersion = sqliteTable(
+  'prompt_version',
+  {
+    promptId: text('prompt_id').notNull(),
+    version: integer('version').notNull(),
+    teamId: text('team_id').notNull(),
+    content: json<unknown>('content').notNull(),
+    note: text('note').notNull().default(''),
+    author: text('author').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.promptId, t.version] })],
+);
+
+// ---- money: written only by worker/queues/ledger.ts ----
+/** One row per billed attempt, unique by (runId, attempt); never updated. */
+export const ledger = sqliteTable(
+  'ledger',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    /** the team's gapless outbox number: the watermark of a consistent cut */
+    seq: integer('seq').notNull(),
+    runId: text('run_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    status: text('status').notNull(),
+    source: text('source').notNull(),
+    flags: json<string[]>('flags').notNull().default([]),
+    executionType: text('execution_type').notNull(),
+    provider: text('provider').notNull(),
+    model: text('model').notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    cacheReadTokens: integer('cache_read_tokens').notNull(),
+    cacheWriteTokens: integer('cache_write_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    reasoningTokens: integer('reasoning_tokens').notNull(),
+    costNanoUsd: money('cost_nano_usd').notNull(),
+    priced: integer('priced', { mode: 'boolean' }).notNull(),
+    priceId: text('price_id'),
+    promptId: text('prompt_id'),
+    promptVersion: integer('prompt_version'),
+    workflowId: text('workflow_id'),
+    executionId: text('execution_id'),
+    nodeId: text('node_id'),
+    memberId: text('member_id'),
+    keyId: text('key_id'),
+    tags: json<string[]>('tags').notNull().default([]),
+    usageJson: text('usage_json').notNull(),
+    rawUsage: text('raw_usage'),
+    latencyMs: integer('latency_ms').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('ledger_attempt').on(t.teamId, t.runId, t.attempt),
+    uniqueIndex('ledger_seq').on(t.teamId, t.seq),
+    index('ledger_newest').on(t.teamId, t.createdAt),
+    index('ledger_execution').on(t.executionId),
+    safeMoney('ledger_cost_safe', 'cost_nano_usd'),
+  ],
+);
+
+/** Sums per quarter of an hour and dimension ('team', 'model', 'prompt', 'workflow', 'member', 'group', 'key', 'tag'); `start` is unix seconds. */
+export const rollup = sqliteTable(
+  'rollup',
+  {
+    teamId: text('team_id').notNull(),
+    dimension: text('dimension').notNull(),
+    key: text('key').notNull(),
+    start: integer('start').notNull(),
+    runs: integer('runs').notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    costNanoUsd: money('cost_nano_usd').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
+    safeMoney('rollup_cost_safe', 'cost_nano_usd'),
+  ],
+);
+
+/** Every run, billed or not; attempts that cost nothing stand here. */
+export const run = sqliteTable(
+  'run',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    status: text('status').notNull(),
+    executionType: text('execution_type').notNull(),
+    provider: text('provider').notNull(),
+    model: text('model').notNull(),
+    attempts: integer('attempts').notNull(),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    costNanoUsd: money('cost_nano_usd').notNull(),
+    latencyMs: integer('latency_ms').notNull(),
+    error: text('error'),
+    promptId: text('prompt_id'),
+    promptVersion: integer('prompt_version'),
+    workflowId: text('workflow_id'),
+    executionId: text('execution_id'),
+    nodeId: text('node_id'),
+    memberId: text('member_id'),
+    keyId: text('key_id'),
+    tags: json<string[]>('tags').notNull().default([]),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [index('run_newest').on(t.teamId, t.createdAt), index('run_prompt').on(t.promptId, t.createdAt)],
+);
+
+// ---- workflows ----
+export const workflow = sqliteTable(
+  'workflow',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    description: text('description').notNull().default(''),
+    /** the autosaved draft: api.md's definition */
+    draft: json<unknown>('draft').notNull(),
+    /** counts up with every save of the draft: optimistic locking */
+    draftRevision: integer('draft_revision').notNull(),
+    publishedVersion: integer('published_version'),
+    active: integer('active', { mode: 'boolean' }).notNull().default(true),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [index('workflow_team').on(t.teamId, t.id)],
+);
+
+/** Immutable definitions by content hash: published versions and the drafts that were run point here, so a run is pinned. */
+export const definition = sqliteTable(
+  'definition',
+  {
+    teamId: text('team_id').notNull(),
+    hash: text('hash').notNull(),
+    body: json<unknown>('body').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.hash] })],
+);
+
+export const workflowVersion = sqliteTable(
+  'workflow_version',
+  {
+    workflowId: text('workflow_id').notNull(),
+    version: integer('version').notNull(),
+    teamId: text('team_id').notNull(),
+    definitionHash: text('definition_hash').notNull(),
+    note: text('note').notNull().default(''),
+    author: text('author').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.workflowId, t.version] })],
+);
+
+/** Index row of an execution: written before anything is enqueued, brought up to date as it goes; the object owns the state. */
+export const execution = sqliteTable(
+  'execution',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    workflowId: text('workflow_id').notNull(),
+    /** null = a draft run */
+    version: integer('version'),
+    definitionHash: text('definition_hash').notNull(),
+    status: text('status').notNull(),
+    trigger: text('trigger').notNull(),
+    /** inline up to 64 KB, else an R2 key in inputRef */
+    input: json<unknown>('input'),
+    inputRef: text('input_ref'),
+    keyId: text('key_id'),
+    memberId: text('member_id'),
+    budgetNanoUsd: money('budget_nano_usd'),
+    inputTokens: integer('input_tokens').notNull().default(0),
+    outputTokens: integer('output_tokens').notNull().default(0),
+    costNanoUsd: money('cost_nano_usd').notNull().default(0),
+    error: json<unknown>('error'),
+    createdAt: time('created_at').notNull(),
+    startedAt: time('started_at'),
+    endedAt: time('ended_at'),
+    /** when the object means to wake next; the sweeper pokes what is late */
+    wakeAt: time('wake_at'),
+  },
+  (t) => [
+    index('execution_workflow').on(t.workflowId, t.id),
+    index('execution_team').on(t.teamId, t.id),
+    index('execution_open')
+      .on(t.wakeAt)
+      .where(sql`ended_at is null`),
+  ],
+);
+
+export const output = sqliteTable(
+  'output',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    workflowId: text('workflow_id').notNull(),
+    executionId: text('execution_id').notNull(),
+    nodeId: text('node_id').notNull(),
+    /** position in the enclosing maps as "3" or "3.1"; '' outside a map */
+    itemKey: text('item_key').notNull().default(''),
+    itemIndex: integer('item_index'),
+    value: json<unknown>('value'),
+    tags: json<string[]>('tags').notNull().default([]),
+    inputTokens: integer('input_tokens').notNull(),
+    outputTokens: integer('output_tokens').notNull(),
+    costNanoUsd: money('cost_nano_usd').notNull(),
+    durationMs: integer('duration_ms').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('output_once').on(t.executionId, t.nodeId, t.itemKey),
+    index('output_team').on(t.teamId, t.id),
+    index('output_workflow').on(t.workflowId, t.id),
+  ],
+);
+
+// ---- data ----
+/** An uploaded CSV or JSON file: rows stand in R2 as JSON lines with an index of byte offsets. */
+export const dataSource = sqliteTable(
+  'data_source',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    /** 'csv' | 'json' */
+    kind: text('kind').notNull(),
+    fileKey: text('file_key').notNull(),
+    columns: json<{ name: string; type: 'string' | 'number' | 'boolean' | 'date' }[]>('columns').notNull(),
+    rowCount: integer('row_count').notNull(),
+    bytes: integer('bytes').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [index('data_source_team').on(t.teamId, t.id)],
+);
+
+// ---- around ----
+/** Answers kept for Idempotency-Key; a row without an answer is still being worked on. */
+export const idempotency = sqliteTable(
+  'idempotency',
+  {
+    teamId: text('team_id').notNull(),
+    key: text('key').notNull(),
+    route: text('route').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    status: integer('status'),
+    body: text('body'),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
+);
+
+/** Append-only: who changed what, before and after, from where. */
+export const auditLog = sqliteTable(
+  'audit_log',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    actor: text('actor').notNull(),
+    action: text('action').notNull(),
+    target: text('target').notNull(),
+    before: json<unknown>('before'),
+    after: json<unknown>('after'),
+    ip: text('ip'),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [index('audit_log_team').on(t.teamId, t.id)],
+);
