@@ -10,5 +10,7 @@ export const ACCESS: Record<string, Access> = {
   // accounts
   'GET /api/auth/*': 'public',
   'POST /api/auth/*': 'public',
+  // guarded by the launcher's own token
+  'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
 };
