@@ -1,7 +1,11 @@
 /** Composition root: env -> the record of things the use cases need. Everything that touches the outside is made here. */
 import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
+import { createTokenCounter, type TokenCounter } from './domain/cost/count.ts';
+import { createPriceTable, type PriceTable } from './domain/cost/price-table.ts';
 import { makeId, type IdKind } from './domain/ids.ts';
 import { varsOf, type Vars } from './env.ts';
+import shippedPrices from './generated/prices.json';
+import { ranksFromAssets } from './store/ranks.ts';
 import * as schema from './store/schema.ts';
 
 export type Db = DrizzleD1Database<typeof schema>;
@@ -13,7 +17,13 @@ export interface Services {
   /** ms since the epoch */
   now(): number;
   newId(kind: IdKind): string;
+  /** shipped and sandbox prices; overrides are handed to its lookup */
+  prices: PriceTable;
+  counter: TokenCounter;
 }
+
+/** Parsed once per isolate: pure data. */
+const prices = createPriceTable(shippedPrices);
 
 const made = new WeakMap<object, Services>();
 
@@ -27,6 +37,11 @@ export function services(env: Env): Services {
       db: drizzle(env.DB, { schema }),
       now: () => Date.now(),
       newId: (kind) => makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
+      prices,
+      counter: createTokenCounter({
+        loadRanks: env.ASSETS ? ranksFromAssets(env.ASSETS) : null,
+        yieldNow: () => scheduler.wait(0),
+      }),
     };
     made.set(env, record);
   }
