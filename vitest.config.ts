@@ -36,6 +36,7 @@ export default defineConfig({
               bindings: {
                 MASTER_KEY: 'A'.repeat(43) + '=',
                 ALLOW_PRIVATE_NETWORK: '1',
+                OPERATOR_TOKEN: 'operator-token-of-the-tests',
                 TEST_MIGRATIONS: await readD1Migrations('./migrations'),
               },
             },
