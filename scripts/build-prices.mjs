@@ -22,7 +22,10 @@ export function scaledInteger(text, places) {
   const fraction = match[2] ?? '';
   const digits = BigInt(match[1] + fraction);
   const shift = Number(match[3] ?? 0) - fraction.length + places;
-  const whole = shift >= 0 ? digits * 10n ** BigInt(shift) : (digits * 10n + 5n * 10n ** BigInt(-shift)) / 10n ** BigInt(1 - shift);
+  const whole =
+    shift >= 0
+      ? digits * 10n ** BigInt(shift)
+      : (digits * 10n + 5n * 10n ** BigInt(-shift)) / 10n ** BigInt(1 - shift);
   const value = Number(whole);
   if (!Number.isSafeInteger(value)) throw new Error(`too large a price: ${text}`);
   return value;
@@ -34,7 +37,13 @@ const perThousandUnits = (usd) => scaledInteger(String(usd), 9);
 /** Which price keys of the package make up each rate of ours: the dearest of them holds. */
 const RATE_KEYS = {
   input: ['input_mtok', 'input_image_mtok', 'input_video_mtok'],
-  output: ['output_mtok', 'output_image_mtok', 'output_video_mtok', 'output_reasoning_mtok', 'output_citation_mtok'],
+  output: [
+    'output_mtok',
+    'output_image_mtok',
+    'output_video_mtok',
+    'output_reasoning_mtok',
+    'output_citation_mtok',
+  ],
   cacheRead: ['cache_read_mtok', 'cache_image_read_mtok'],
   cacheWrite: ['cache_write_mtok'],
   cacheWrite1h: ['cache_write_1h_mtok'],
@@ -64,7 +73,9 @@ const priceAt = (value, start) =>
 function ratesAt(prices, start, provider) {
   const rates = {};
   for (const [rate, keys] of Object.entries(RATE_KEYS)) {
-    const found = keys.filter((key) => prices[key] !== undefined).map((key) => perMillionTokens(priceAt(prices[key], start)));
+    const found = keys
+      .filter((key) => prices[key] !== undefined)
+      .map((key) => perMillionTokens(priceAt(prices[key], start)));
     if (found.length > 0) rates[rate] = Math.max(...found);
   }
   rates.input ??= 0;
@@ -81,15 +92,23 @@ function rowOf(prices, provider) {
     if (!OTHER_KEYS.has(key) && !Object.values(RATE_KEYS).some((keys) => keys.includes(key)))
       throw new Error(`unknown price key ${key}: say in scripts/build-prices.mjs what it means`);
   if (prices.input_mtok === undefined && prices.output_mtok === undefined) return null;
-  const starts = new Set(Object.values(prices).flatMap((value) => (typeof value === 'object' ? value.tiers.map((tier) => tier.start) : [])));
+  const starts = new Set(
+    Object.values(prices).flatMap((value) =>
+      typeof value === 'object' ? value.tiers.map((tier) => tier.start) : [],
+    ),
+  );
   const tiers = [...starts]
     .sort((a, b) => a - b)
     .map((start) => ({ aboveInputTokens: start, rates: ratesAt(prices, start, provider) }));
   return {
     rates: ratesAt(prices, null, provider),
     ...(tiers.length > 0 ? { tiers } : {}),
-    ...(prices.web_searches_kcount === undefined ? {} : { picoUsdPerWebSearch: perThousandUnits(prices.web_searches_kcount) }),
-    ...(prices.requests_kcount === undefined ? {} : { picoUsdPerRequest: perThousandUnits(prices.requests_kcount) }),
+    ...(prices.web_searches_kcount === undefined
+      ? {}
+      : { picoUsdPerWebSearch: perThousandUnits(prices.web_searches_kcount) }),
+    ...(prices.requests_kcount === undefined
+      ? {}
+      : { picoUsdPerRequest: perThousandUnits(prices.requests_kcount) }),
   };
 }
 
@@ -101,7 +120,10 @@ function rowsOf(model, provider) {
     if (!row) return [];
     if (!constraint) return [row];
     if (constraint.type === 'start_date') return [{ from: constraint.start_date, ...row }];
-    if (constraint.type === 'time_of_date') return [{ daily: { from: constraint.start_time.slice(0, 8), to: constraint.end_time.slice(0, 8) }, ...row }];
+    if (constraint.type === 'time_of_date')
+      return [
+        { daily: { from: constraint.start_time.slice(0, 8), to: constraint.end_time.slice(0, 8) }, ...row },
+      ];
     throw new Error(`${provider}/${model.id}: unknown condition ${JSON.stringify(constraint)}`);
   });
 }
@@ -136,7 +158,9 @@ export async function shippedPrices() {
         id: model.id,
         ...(model.name ? { name: model.name } : {}),
         ...(model.context_window ? { contextWindow: model.context_window } : {}),
-        ...(maxOutputOf(provider.id, model.id, specs) ? { maxOutputTokens: maxOutputOf(provider.id, model.id, specs) } : {}),
+        ...(maxOutputOf(provider.id, model.id, specs)
+          ? { maxOutputTokens: maxOutputOf(provider.id, model.id, specs) }
+          : {}),
         match: model.match,
         rows: rowsOf(model, provider.id),
       })),
@@ -145,12 +169,18 @@ export async function shippedPrices() {
 }
 
 async function main() {
-  const stamp = stampOf([join(root, 'node_modules/@pydantic/genai-prices/package.json'), join(root, 'node_modules/gpt-tokenizer/package.json'), fileURLToPath(import.meta.url)]);
+  const stamp = stampOf([
+    join(root, 'node_modules/@pydantic/genai-prices/package.json'),
+    join(root, 'node_modules/gpt-tokenizer/package.json'),
+    fileURLToPath(import.meta.url),
+  ]);
   if (existsSync(target) && isFresh(`${target}.stamp`, stamp)) return;
   const table = await shippedPrices();
   writeWhole(target, JSON.stringify(table));
   writeWhole(`${target}.stamp`, stamp);
-  console.log(`prices: ${table.providers.reduce((sum, provider) => sum + provider.models.length, 0)} models of ${table.source}`);
+  console.log(
+    `prices: ${table.providers.reduce((sum, provider) => sum + provider.models.length, 0)} models of ${table.source}`,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -25,6 +25,15 @@ export interface Services {
 /** Parsed once per isolate: pure data. */
 const prices = createPriceTable(shippedPrices);
 
+/** One per isolate: its ranks take about 40 MB. Assets are the same for every environment. */
+let counter: TokenCounter | undefined;
+const counterOf = (assets: Fetcher | undefined): TokenCounter =>
+  (counter ??= createTokenCounter({
+    loadRanks: assets ? ranksFromAssets(assets) : null,
+    yieldNow: () => scheduler.wait(0),
+    patience: () => scheduler.wait(2_000).then(() => null),
+  }));
+
 const made = new WeakMap<object, Services>();
 
 /** One record per environment, made on first use. */
@@ -38,10 +47,7 @@ export function services(env: Env): Services {
       now: () => Date.now(),
       newId: (kind) => makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
       prices,
-      counter: createTokenCounter({
-        loadRanks: env.ASSETS ? ranksFromAssets(env.ASSETS) : null,
-        yieldNow: () => scheduler.wait(0),
-      }),
+      counter: counterOf(env.ASSETS),
     };
     made.set(env, record);
   }

@@ -40,7 +40,9 @@ export function outputTokensThatFit(bounds: CallBounds, price: Price, amountNano
   if (leftNanoUsd < 0) return 0;
   if (output === 0) return bounds.maxOutputTokens;
   return Number(
-    [BigInt(bounds.maxOutputTokens), (BigInt(leftNanoUsd) * 1000n) / BigInt(output)].reduce((a, b) => (a < b ? a : b)),
+    [BigInt(bounds.maxOutputTokens), (BigInt(leftNanoUsd) * 1000n) / BigInt(output)].reduce((a, b) =>
+      a < b ? a : b,
+    ),
   );
 }
 

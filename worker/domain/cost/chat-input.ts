@@ -32,7 +32,8 @@ export interface ChatInput {
 type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
+const list = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
 const json = (value: unknown): string => JSON.stringify(value) ?? '';
 
 /** Reads a request body; whatever it does not know it counts as JSON text, so that nothing is left out. */
@@ -47,7 +48,11 @@ export function chatInputOf(format: WireFormat, body: Json): ChatInput {
     maxOutputTokens: maxOutputIn(body),
   };
   const add = (role: string, content: unknown, name?: unknown) =>
-    input.messages.push({ role, text: textOf(content, input), ...(typeof name === 'string' ? { name } : {}) });
+    input.messages.push({
+      role,
+      text: textOf(content, input),
+      ...(typeof name === 'string' ? { name } : {}),
+    });
   if (list(body['modalities']).includes('audio') || isObject(body['audio'])) input.audio = true;
 
   for (const key of ['system', 'instructions', 'systemInstruction', 'system_instruction'])
@@ -75,20 +80,36 @@ function textOf(content: unknown, input: ChatInput): string {
   if (typeof content['text'] === 'string' && !content['image_url']) return content['text'];
   if (Array.isArray(content['parts'])) return textOf(content['parts'], input);
   const media = mediaOf(content);
-  if (media === null) return content['type'] === 'other' ? json({ ...content, type: undefined }) : json(content);
+  if (media === null)
+    return content['type'] === 'other' ? json({ ...content, type: undefined }) : json(content);
   if (media.kind === 'audio') input.audio = true;
   input.opaque.push({ kind: media.kind === 'image' ? 'image' : 'file', inlineLength: media.inlineLength });
   return '';
 }
 
-const MEDIA_KEYS = ['image_url', 'input_audio', 'file', 'inlineData', 'inline_data', 'fileData', 'file_data', 'source', 'file_id'];
+const MEDIA_KEYS = [
+  'image_url',
+  'input_audio',
+  'file',
+  'inlineData',
+  'inline_data',
+  'fileData',
+  'file_data',
+  'source',
+  'file_id',
+];
 
 function mediaOf(part: Json): { kind: 'image' | 'audio' | 'file'; inlineLength: number } | null {
   const type = String(part['type'] ?? '');
   const key = MEDIA_KEYS.find((candidate) => part[candidate] !== undefined);
   if (!key || type.includes('tool')) return null;
   const text = json(part);
-  const kind = /image/.test(type) || /"image\/|data:image|"image_url"/.test(text.slice(0, 300)) ? 'image' : /audio/.test(type) || /"audio\//.test(text.slice(0, 300)) ? 'audio' : 'file';
+  const kind =
+    /image/.test(type) || /"image\/|data:image|"image_url"/.test(text.slice(0, 300))
+      ? 'image'
+      : /audio/.test(type) || /"audio\//.test(text.slice(0, 300))
+        ? 'audio'
+        : 'file';
   return { kind, inlineLength: text.length > 2_048 ? text.length : 0 };
 }
 
@@ -108,6 +129,9 @@ function schemaOf(body: Json): string | null {
 function maxOutputIn(body: Json): number | null {
   const generation = isObject(body['generationConfig']) ? body['generationConfig'] : {};
   const asked =
-    body['max_completion_tokens'] ?? body['max_tokens'] ?? body['max_output_tokens'] ?? generation['maxOutputTokens'];
+    body['max_completion_tokens'] ??
+    body['max_tokens'] ??
+    body['max_output_tokens'] ??
+    generation['maxOutputTokens'];
   return Number.isSafeInteger(asked) && (asked as number) >= 0 ? (asked as number) : null;
 }

@@ -30,6 +30,8 @@ export interface CounterDeps {
   loadRanks: LoadRanks | null;
   /** lets the event loop run between slices, so that a long count keeps nobody waiting */
   yieldNow(): Promise<void>;
+  /** how long to wait for ranks that another caller is loading: resolves with null */
+  patience(): Promise<null>;
 }
 
 /** Longer inputs are not encoded: their bytes are the upper bound (no token is shorter than a byte). */
@@ -57,7 +59,8 @@ const FILE_CEILING = 100_000;
 export function encodingOf({ provider, model }: ModelName): Encoding | null {
   if (provider === 'sandbox') return 'o200k_base';
   if (provider !== 'openai' && provider !== 'azure') return null;
-  if (/^(gpt-3\.5|gpt-35|gpt-4(?!o|\.|-o)|text-embedding|babbage-002|davinci-002)/.test(model)) return 'cl100k_base';
+  if (/^(gpt-3\.5|gpt-35|gpt-4(?!o|\.|-o)|text-embedding|babbage-002|davinci-002)/.test(model))
+    return 'cl100k_base';
   return 'o200k_base';
 }
 
@@ -69,22 +72,34 @@ const FOREIGN = { expected: 1.15, ceiling: 1.6 };
 export const FOREIGN_BAND = 0.2;
 
 export function createTokenCounter(deps: CounterDeps): TokenCounter {
-  const encoders = new Map<Encoding, Promise<Encoder | null>>();
+  const encoders = new Map<Encoding, Encoder>();
+  const loading = new Map<Encoding, Promise<Encoder | null>>();
 
-  function encoderFor(encoding: Encoding): Promise<Encoder | null> {
-    let encoder = encoders.get(encoding);
-    if (!encoder) {
-      encoder = deps.loadRanks
-        ? deps.loadRanks(encoding).then((ranks) => createEncoder(encoding, ranks))
-        : Promise.resolve(null);
-      // A failed load is tried again by the next count; this one falls back to bytes.
-      encoder = encoder.catch(() => {
-        encoders.delete(encoding);
+  /** Null when the ranks cannot be had now: this count falls back to bytes, the next one tries again. */
+  async function encoderFor(encoding: Encoding): Promise<Encoder | null> {
+    const ready = encoders.get(encoding);
+    if (ready || !deps.loadRanks) return ready ?? null;
+    // A load belongs to the request that began it and may die with it: others wait for it, but not for ever.
+    const shared = loading.get(encoding);
+    const loaded = shared && (await Promise.race([shared, deps.patience()]));
+    return loaded ?? encoders.get(encoding) ?? load(encoding, deps.loadRanks);
+  }
+
+  function load(encoding: Encoding, loadRanks: LoadRanks): Promise<Encoder | null> {
+    const attempt = loadRanks(encoding).then(
+      (ranks) => {
+        const encoder = createEncoder(encoding, ranks);
+        encoders.set(encoding, encoder);
+        loading.delete(encoding);
+        return encoder;
+      },
+      () => {
+        loading.delete(encoding);
         return null;
-      });
-      encoders.set(encoding, encoder);
-    }
-    return encoder;
+      },
+    );
+    loading.set(encoding, attempt);
+    return attempt;
   }
 
   /** Counts several texts as separate pieces; null when there is no encoder or too much text. */
@@ -117,13 +132,21 @@ export function createTokenCounter(deps: CounterDeps): TokenCounter {
     const foreign = texts.reduce((sum, text) => sum + bytesOf(text) - asciiOf(text), 0);
     const likely = Math.max(Math.ceil(tokens * FOREIGN.ceiling), Math.ceil(bytes / 4)) + foreign;
     const expected = Math.ceil(tokens * FOREIGN.expected);
-    return { tokens: expected, ceilingTokens: Math.max(expected, Math.min(bytes, likely)), exact: bytes === 0 };
+    return {
+      tokens: expected,
+      ceilingTokens: Math.max(expected, Math.min(bytes, likely)),
+      exact: bytes === 0,
+    };
   }
 
   async function countChat(name: ModelName, chat: CountedChat): Promise<Count> {
     const { messages, tools = [], schema = null, opaque = [] } = chat;
     const definitions = schema === null ? tools : [...tools, schema];
-    const texts = messages.flatMap(({ role, name: author, text }) => [role, ...(author ? [author] : []), text]);
+    const texts = messages.flatMap(({ role, name: author, text }) => [
+      role,
+      ...(author ? [author] : []),
+      text,
+    ]);
     const said = await countTexts(name, texts);
     const defined = await countTexts(name, definitions);
     const framing =

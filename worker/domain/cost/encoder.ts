@@ -67,7 +67,7 @@ export function createEncoder(encoding: Encoding, ranks: Ranks): Encoder {
 
 /** Cuts at most WINDOW_UNITS units at a time, never through a surrogate pair. */
 export function* windowsOf(piece: string): Generator<string, void, void> {
-  for (let start = 0; start < piece.length; ) {
+  for (let start = 0; start < piece.length;) {
     let end = Math.min(start + WINDOW_UNITS, piece.length);
     if (end < piece.length && isLowSurrogate(piece.charCodeAt(end))) end--;
     yield piece.slice(start, end);

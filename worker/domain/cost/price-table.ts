@@ -64,7 +64,12 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     return null;
   }
 
-  function lookup(provider: string, model: string, atIso: string, overrides: readonly Price[] = []): Price | null {
+  function lookup(
+    provider: string,
+    model: string,
+    atIso: string,
+    overrides: readonly Price[] = [],
+  ): Price | null {
     const own = overridden(provider, model, atIso, overrides);
     if (own) return own;
     if (provider === SANDBOX) return SANDBOX_PRICES.find((price) => price.model === model) ?? null;
@@ -86,10 +91,14 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     const slash = name.indexOf('/');
     if (slash > 0) {
       const [provider, model] = [name.slice(0, slash), name.slice(slash + 1)];
-      const named = connected.find((id) => id === provider) ?? (provider === SANDBOX ? SANDBOX : providerOf(provider)?.id);
+      const named =
+        connected.find((id) => id === provider) ??
+        (provider === SANDBOX ? SANDBOX : providerOf(provider)?.id);
       if (named && info(named, model)) return { provider: named, model };
     }
-    const native = shipped.providers.find(({ modelMatch }) => modelMatch && matches(modelMatch, name.toLowerCase()));
+    const native = shipped.providers.find(
+      ({ modelMatch }) => modelMatch && matches(modelMatch, name.toLowerCase()),
+    );
     const candidates = [
       ...connected.filter((id) => providerOf(id)?.id === native?.id),
       ...connected,
@@ -106,12 +115,19 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     models: () =>
       (all ??= [
         ...SANDBOX_MODELS,
-        ...shipped.providers.flatMap((provider) => provider.models.map((model) => infoOf(provider.id, model))),
+        ...shipped.providers.flatMap((provider) =>
+          provider.models.map((model) => infoOf(provider.id, model)),
+        ),
       ]),
   };
 }
 
-function overridden(provider: string, model: string, atIso: string, overrides: readonly Price[]): Price | null {
+function overridden(
+  provider: string,
+  model: string,
+  atIso: string,
+  overrides: readonly Price[],
+): Price | null {
   for (const source of ['team', 'deployment']) {
     const inForce = overrides
       .filter((row) => row.source === source && row.provider === provider && row.model === model)
