@@ -3,9 +3,12 @@ import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
 import { createTokenCounter, type TokenCounter } from './domain/cost/count.ts';
 import { createPriceTable, type PriceTable } from './domain/cost/price-table.ts';
 import { makeId, type IdKind } from './domain/ids.ts';
+import type { TeamJudge } from './domain/budget/team.ts';
+import type { Judge } from './domain/budget/budget.ts';
 import { varsOf, type Vars } from './env.ts';
 import shippedPrices from './generated/prices.json';
 import { ranksFromAssets } from './store/ranks.ts';
+import { teamJudge, teamStub } from './store/judge.ts';
 import * as schema from './store/schema.ts';
 
 export type Db = DrizzleD1Database<typeof schema>;
@@ -20,6 +23,10 @@ export interface Services {
   /** shipped and sandbox prices; overrides are handed to its lookup */
   prices: PriceTable;
   counter: TokenCounter;
+  /** who admits and books the calls of a team; throws CouldNotAsk (store/judge.ts) when it does not answer */
+  judge(teamId: string): Judge;
+  /** everything else that a team's budget object is asked */
+  team(teamId: string): TeamJudge;
 }
 
 /** Parsed once per isolate: pure data. */
@@ -40,6 +47,7 @@ const made = new WeakMap<object, Services>();
 export function services(env: Env): Services {
   let record = made.get(env);
   if (!record) {
+    const team = (teamId: string) => teamJudge(() => teamStub(env, teamId));
     record = {
       env,
       vars: varsOf(env),
@@ -48,6 +56,8 @@ export function services(env: Env): Services {
       newId: (kind) => makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
       prices,
       counter: counterOf(env.ASSETS),
+      judge: team,
+      team,
     };
     made.set(env, record);
   }

@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { services } from '../services.ts';
+import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { health } from './health.ts';
@@ -41,6 +42,12 @@ export function createApp() {
   app.use('*', authenticate);
   app.onError(function toAnswer(error, c) {
     if (error instanceof Refused) return refusalResponse(c, error.refusal);
+    if (error instanceof CouldNotAsk) {
+      console.error(
+        JSON.stringify({ level: 'error', requestId: c.get('requestId'), message: error.message }),
+      );
+      return refusalResponse(c, { reason: 'budget_unavailable' });
+    }
     if (error instanceof HTTPException && error.status === 400)
       return refusalResponse(c, { reason: 'malformed', message: 'The body is not valid JSON.' });
     console.error(
