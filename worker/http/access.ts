@@ -13,4 +13,16 @@ export const ACCESS: Record<string, Access> = {
   // guarded by the launcher's own token
   'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
+  // token tracking
+  'GET /api/token-tracking/budget': 'usage.read',
+  'POST /api/token-tracking/budget': 'budget.write',
+  'GET /api/token-tracking/budget/:id': 'usage.read',
+  'PATCH /api/token-tracking/budget/:id': 'budget.write',
+  'DELETE /api/token-tracking/budget/:id': 'budget.write',
+  'GET /api/token-tracking/alerts': 'usage.read',
+  'GET /api/token-tracking/ledger': 'usage.read',
+  'GET /api/token-tracking/reconcile': 'usage.read',
+  'GET /api/token-tracking/stats': 'usage.read',
+  'POST /api/token-tracking/log': 'run.create',
+  'GET /api/live': 'usage.read',
 };
