@@ -13,4 +13,22 @@ export const ACCESS: Record<string, Access> = {
   // guarded by the launcher's own token
   'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
+  'GET /api/teams': 'signed-in',
+  'POST /api/teams': 'signed-in',
+  'GET /api/teams/:id': 'team.read',
+  'PATCH /api/teams/:id': 'team.update',
+  'GET /api/teams/:id/audit-log': 'audit.read',
+  'GET /api/teams/:id/members': 'team.read',
+  'PATCH /api/teams/:id/members/:memberId': 'member.manage',
+  'DELETE /api/teams/:id/members/:memberId': 'member.manage',
+  'POST /api/teams/:id/leave': 'team.read',
+  'GET /api/teams/:id/invitations': 'member.manage',
+  'POST /api/teams/:id/invitations': 'member.manage',
+  'DELETE /api/teams/:id/invitations/:invitationId': 'member.manage',
+  // whoever holds the link may read what it is for
+  'GET /api/invitations/:token': 'public',
+  'POST /api/invitations/accept': 'signed-in',
+  'GET /api/keys': 'key.manage',
+  'POST /api/keys': 'key.manage',
+  'DELETE /api/keys/:id': 'key.manage',
 };

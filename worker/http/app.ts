@@ -7,10 +7,14 @@ import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { health } from './health.ts';
+import { invitations } from './invitations.ts';
+import { keys } from './keys.ts';
 import { me } from './me.ts';
+import { members } from './members.ts';
 import { operator } from './operator.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
+import { teams } from './teams.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -75,7 +79,15 @@ export function createApp() {
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
   );
 
-  const api = app.route('/', health).route('/', signIn).route('/', operator).route('/', me);
+  const api = app
+    .route('/', health)
+    .route('/', signIn)
+    .route('/', operator)
+    .route('/', me)
+    .route('/', teams)
+    .route('/', members)
+    .route('/', invitations)
+    .route('/', keys);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }

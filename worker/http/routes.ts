@@ -91,3 +91,8 @@ export const jsonBody = <S extends z.ZodType>(schema: S) => ({
   required: true as const,
   content: { 'application/json': { schema } },
 });
+
+/** `{id}` in a path; whether it is anybody's is the handler's 404. */
+export const idParam = z.object({ id: z.string().max(100) });
+/** The name of a thing: shown as text wherever it appears. */
+export const nameText = z.string().trim().min(1).max(100);
