@@ -242,6 +242,12 @@ CREATE TABLE `provider_connection` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `provider_connection_of` ON `provider_connection` (`team_id`,`provider`,`name`);--> statement-breakpoint
+CREATE TABLE `rate_window` (
+	`key` text PRIMARY KEY NOT NULL,
+	`count` integer NOT NULL,
+	`resets_at` text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `rollup` (
 	`team_id` text NOT NULL,
 	`dimension` text NOT NULL,

@@ -16,6 +16,8 @@ export const varsSchema = z.object({
   MASTER_KEY: z.string().refine((value) => /^[A-Za-z0-9+/]{43}=$/.test(value), 'must be 32 bytes in base64'),
   /** the address people open; cookies and links are made for it */
   PUBLIC_URL: url.optional(),
+  /** the local launcher's own password for /api/operator/*; absent = there are no such routes */
+  OPERATOR_TOKEN: z.string().min(24).optional(),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
 });
 export type Vars = z.infer<typeof varsSchema>;

@@ -2,7 +2,13 @@
 
 export const ID_PREFIXES = {
   user: 'usr',
+  session: 'ses',
+  account: 'acc',
+  verification: 'ver',
   team: 'team',
+  member: 'mem',
+  invitation: 'inv',
+  audit: 'aud',
   key: 'key',
   connection: 'conn',
   prompt: 'prm',

@@ -7,4 +7,8 @@ export type Access = Permission | 'public' | 'signed-in';
 export const ACCESS: Record<string, Access> = {
   'GET /api/health': 'public',
   'GET /api/openapi.json': 'public',
+  // accounts
+  'GET /api/auth/*': 'public',
+  'POST /api/auth/*': 'public',
+  'GET /api/me': 'signed-in',
 };

@@ -2,6 +2,8 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Role } from '../domain/access/roles.ts';
 import type { Services } from '../services.ts';
+import type { ApiKey } from '../store/keys.ts';
+import type { Membership } from '../store/teams.ts';
 import { Refused } from './errors.ts';
 
 /** Who is calling, in which team, with which role. */
@@ -17,9 +19,22 @@ export interface Actor {
   keyTags: string[];
 }
 
+/** The person or program behind a request, before any team is chosen. */
+export type Caller =
+  | {
+      kind: 'user';
+      user: { id: string; name: string; email: string };
+      sessionId: string;
+      /** the team the session used last */
+      lastTeamId: string | null;
+      memberships: Membership[];
+    }
+  | { kind: 'key'; key: ApiKey };
+
+/** `actor` is set on every route whose access is a permission; `caller` also on those that are 'signed-in'. */
 export interface AppEnv {
   Bindings: Env;
-  Variables: { requestId: string; services: Services; actor: Actor };
+  Variables: { requestId: string; services: Services; actor: Actor; caller: Caller };
 }
 
 /** Call once per resource file. Validation failures are 422 `invalid` with issues. */

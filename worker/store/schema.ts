@@ -445,6 +445,13 @@ export const idempotency = sqliteTable(
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
 );
 
+/** Counts inside a window of time (wrong sign-ins, calls of a key); a row past `resetsAt` counts as none. */
+export const rateWindow = sqliteTable('rate_window', {
+  key: text('key').primaryKey(),
+  count: integer('count').notNull(),
+  resetsAt: time('resets_at').notNull(),
+});
+
 /** Append-only: who changed what, before and after, from where. */
 export const auditLog = sqliteTable(
   'audit_log',

@@ -1,0 +1,79 @@
+// The local server: the deployed bundle inside workerd, with its state under one folder. Miniflare's JS API with a direct socket to the
+// Worker: no proxy in front (measured against unstable_startWorker in docs/adr). Everything that knows about Miniflare is in this file.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
+import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+
+const root = join(fileURLToPath(import.meta.url), '..', '..');
+
+/** Starts the built Worker. Answers its address and handles to migrate, tick the crons and stop. Throws when the port is taken. */
+export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog = undefined }) {
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml'));
+  const { modulesRules: _rules, cronTriggers: _crons, ...options } = workerOptions;
+  const extra = readdirSync(join(root, 'dist')).filter((name) => /\.(bin|txt|wasm|csv)$/.test(name));
+  const type = (name) => (name.endsWith('.wasm') ? 'CompiledWasm' : name.endsWith('.bin') ? 'Data' : 'Text');
+  const mf = new Miniflare(
+    convertV4MiniflareOptions({
+      host: '127.0.0.1',
+      port: 0,
+      log: new Log(LogLevel.WARN),
+      cf: false,
+      unsafeTriggerHandlers: true,
+      telemetry: { enabled: false },
+      resourcePersistencePath: dataDir,
+      ...(onLog ? { handleStructuredLogs: onLog } : {}),
+      workers: [
+        {
+          ...options,
+          name: 'prompt-manage',
+          rootPath: root,
+          bindings: { ...options.bindings, ...vars },
+          modulesRoot: join(root, 'dist'),
+          modules: [
+            { type: 'ESModule', path: join(root, 'dist', 'index.js') },
+            ...extra.map((name) => ({ type: type(name), path: join(root, 'dist', name) })),
+          ],
+          unsafeDirectSockets: [{ host, port }],
+        },
+      ],
+    }),
+  );
+  await mf.ready;
+  const url = await mf.unsafeGetDirectURL('prompt-manage');
+  return {
+    url: `http://localhost:${url.port}`,
+    /** applies migrations/*.sql that D1 has not seen, each in one transaction */
+    async migrate() {
+      const db = await mf.getD1Database('DB', 'prompt-manage');
+      await db
+        .prepare('CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)')
+        .run();
+      const applied = new Set(
+        (await db.prepare('SELECT name FROM d1_migrations').all()).results.map((row) => row.name),
+      );
+      const folder = join(root, 'migrations');
+      for (const name of existsSync(folder)
+        ? readdirSync(folder)
+            .filter((file) => file.endsWith('.sql'))
+            .sort()
+        : []) {
+        if (applied.has(name)) continue;
+        const statements = readFileSync(join(folder, name), 'utf8')
+          .split('--> statement-breakpoint')
+          .map((sql) => sql.trim())
+          .filter(Boolean);
+        await db.batch([
+          ...statements.map((sql) => db.prepare(sql)),
+          db.prepare("INSERT INTO d1_migrations VALUES (?, datetime('now'))").bind(name),
+        ]);
+      }
+    },
+    /** one tick of the cron trigger: locally they never fire by themselves */
+    async tick(cron = '* * * * *') {
+      await mf.dispatchFetch(`http://localhost/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(cron)}`);
+    },
+    stop: () => mf.dispose(),
+  };
+}

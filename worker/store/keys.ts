@@ -1,0 +1,68 @@
+/** Team API keys. Only the SHA-256 of the whole key is stored: what is shown once cannot be shown again. */
+import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { apiKeyPrefix } from '../domain/access/api-key.ts';
+import type { Role } from '../domain/access/roles.ts';
+import type { Db } from '../services.ts';
+import { apiKey } from './schema.ts';
+
+/** A key as it stands in D1, without its hash. Times are ISO. */
+export interface ApiKey {
+  id: string;
+  teamId: string;
+  name: string;
+  /** `pm_<prefix>` */
+  prefix: string;
+  role: Role;
+  tags: string[];
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  createdBy: string | null;
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
+
+/** SHA-256 of the whole key, hex. */
+export async function hashKey(key: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const withoutHash = ({ hash: _, ...row }: typeof apiKey.$inferSelect): ApiKey => ({
+  ...row,
+  role: row.role as Role,
+});
+
+export async function findKeyByHash(db: Db, hash: string): Promise<ApiKey | null> {
+  const row = await db.query.apiKey.findFirst({ where: eq(apiKey.hash, hash) });
+  return row ? withoutHash(row) : null;
+}
+
+export async function findKey(db: Db, teamId: string, id: string): Promise<ApiKey | null> {
+  const row = await db.query.apiKey.findFirst({ where: and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)) });
+  return row ? withoutHash(row) : null;
+}
+
+/** The insert that stores a key: await it, or put it into a batch beside its audit row. */
+export async function insertKey(
+  db: Db,
+  key: string,
+  row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>,
+): Promise<{ stored: ApiKey; statement: ReturnType<typeof insertRow> }> {
+  const stored: ApiKey = { ...row, prefix: apiKeyPrefix(key), lastUsedAt: null };
+  return { stored, statement: insertRow(db, { ...stored, hash: await hashKey(key) }) };
+}
+const insertRow = (db: Db, row: typeof apiKey.$inferInsert) => db.insert(apiKey).values(row);
+
+/** Notes that a key was used, at most once a minute however often it is. */
+export async function touchKey(db: Db, id: string, nowMs: number): Promise<void> {
+  await db
+    .update(apiKey)
+    .set({ lastUsedAt: new Date(nowMs).toISOString() })
+    .where(
+      and(
+        eq(apiKey.id, id),
+        or(isNull(apiKey.lastUsedAt), lt(apiKey.lastUsedAt, new Date(nowMs - 60_000).toISOString())),
+      ),
+    );
+}
