@@ -82,7 +82,8 @@ function faultOf(error: unknown): ExpressionFault {
     position?: number;
     token?: { begin?: number };
   };
-  const where = typeof position === 'number' ? position : typeof token === 'object' ? token?.begin : undefined;
+  const where =
+    typeof position === 'number' ? position : typeof token === 'object' ? token?.begin : undefined;
   const text = (message ?? String(error)).replace(/, (line:\d+, )?col:\d+$/, '').slice(0, 500);
   return where === undefined ? { message: text } : { message: text, position: where };
 }
@@ -122,7 +123,8 @@ export const evaluators: Expressions = {
       const { parts, single } = templates(source);
       if (single !== null) return plain(await liquid.evalValue(single, scope));
       const text = String(await liquid.render(parts, scope));
-      if (text.length > MAX_OUTPUT_CHARS) return err({ message: `gives more than ${MAX_OUTPUT_CHARS} characters` });
+      if (text.length > MAX_OUTPUT_CHARS)
+        return err({ message: `gives more than ${MAX_OUTPUT_CHARS} characters` });
       return ok(text);
     } catch (error) {
       return err(faultOf(error));

@@ -58,10 +58,13 @@ export const promptConfig = z
     fallback: z.array(z.string().min(1).max(200)).max(5).optional(),
   })
   .superRefine((config, context) => {
-    const lacks = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    const lacks = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
     if (config.promptId === undefined && !config.prompt?.trim())
       lacks('prompt', 'write a prompt, or name one of the library with promptId');
     if (config.promptId === undefined && config.model === undefined) lacks('model', 'is missing');
+    if (config.responseSchema !== undefined && !schemaOf(config.responseSchema))
+      lacks('responseSchema', 'is not a JSON schema');
     if (config.version !== undefined && config.label !== undefined)
       lacks('label', 'give a version or a label, not both');
   });
@@ -73,7 +76,11 @@ export const prompt = defineNode({
   category: 'ai',
   icon: 'sparkles',
   configSchema: promptConfig,
-  defaultConfig: { model: 'sandbox-small', prompt: 'Summarise in one sentence: {{ trigger }}', maxTokens: 256 },
+  defaultConfig: {
+    model: 'sandbox-small',
+    prompt: 'Summarise in one sentence: {{ trigger }}',
+    maxTokens: 256,
+  },
   expressionFields: [],
   handles: [],
   execution: 'io',
@@ -103,12 +110,22 @@ export const prompt = defineNode({
     if (!answer.ok) return err(failureOf(answer.error));
     const { text, json, usage, costNanoUsd, model } = answer.value;
     const spend = { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costNanoUsd };
-    if (config.responseSchema === undefined) return ok({ output: { text, usage, costNanoUsd, model }, spend });
+    if (config.responseSchema === undefined)
+      return ok({ output: { text, usage, costNanoUsd, model }, spend });
     const parsed = parseAnswer(text, json, config.responseSchema);
     if (!parsed.ok) return err({ reason: 'refused', field: 'responseSchema', message: parsed.error, spend });
     return ok({ output: { text, json: parsed.value, usage, costNanoUsd, model }, spend });
   },
 });
+
+/** A JSON schema as something that checks; null when it is none. */
+function schemaOf(schema: Record<string, unknown>): z.ZodType | null {
+  try {
+    return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  } catch {
+    return null;
+  }
+}
 
 /** The answer as JSON that fits the schema; a message naming the place when it does not. */
 function parseAnswer(text: string, json: unknown, schema: Record<string, unknown>): Result<unknown, string> {
@@ -120,7 +137,8 @@ function parseAnswer(text: string, json: unknown, schema: Record<string, unknown
       return err(`the model's answer is not JSON: ${text.slice(0, 200)}`);
     }
   }
-  const checked = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(value);
+  const checked = schemaOf(schema)?.safeParse(value);
+  if (!checked) return err('the response schema is not a JSON schema');
   if (checked.success) return ok(value);
   const issue = checked.error.issues[0]!;
   return err(`the model's answer does not fit the schema: ${issue.path.join('.') || 'it'}: ${issue.message}`);

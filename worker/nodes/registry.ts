@@ -18,3 +18,5 @@ export type NodeKind = (typeof NODE_TYPES)[number]['kind'];
 export const nodeKinds: ReadonlyMap<string, NodeType> = new Map(
   NODE_TYPES.map((type) => [type.kind, type as unknown as NodeType]),
 );
+
+export { evaluators } from './expressions.ts';

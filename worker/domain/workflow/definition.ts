@@ -19,6 +19,18 @@ export const retrySchema = z.strictObject({
 export type RetryPolicy = z.infer<typeof retrySchema>;
 export const DEFAULT_RETRY: RetryPolicy = retrySchema.parse({});
 
+const MAX_DEPTH = 32;
+
+/** Walks level by level, not by recursion: hostile nesting must not end the stack. */
+function deeperThan(value: unknown, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []));
+  }
+  return false;
+}
+
 export const nodeSchema = z.strictObject({
   id: nodeId,
   kind: z.string().min(1).max(64),
@@ -29,7 +41,10 @@ export const nodeSchema = z.strictObject({
   /** the map this node stands in */
   parentId: nodeId.optional(),
   /** checked by the kind's own schema */
-  config: z.record(z.string(), z.unknown()).default({}),
+  config: z
+    .record(z.string(), z.unknown())
+    .refine((config) => !deeperThan(config, MAX_DEPTH), `is nested deeper than ${MAX_DEPTH} levels`)
+    .default({}),
   onError: z.enum(['stop', 'continue', 'error']).optional(),
   retry: retrySchema.partial().optional(),
   timeoutMs: z.int().min(1).max(86_400_000).optional(),

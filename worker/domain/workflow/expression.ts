@@ -35,13 +35,14 @@ export function configFaults(
   const visit = (value: unknown, path: string, name: string) => {
     if (typeof value === 'string') {
       const template = hasTemplate(value) && !expressionFields.includes(name);
-      const fault = expressionFields.includes(name) || (eitherFields.includes(name) && !template)
-        ? value.trim() === ''
-          ? null
-          : expressions.checkExpression(value)
-        : template
-          ? expressions.checkTemplate(value)
-          : null;
+      const fault =
+        expressionFields.includes(name) || (eitherFields.includes(name) && !template)
+          ? value.trim() === ''
+            ? null
+            : expressions.checkExpression(value)
+          : template
+            ? expressions.checkTemplate(value)
+            : null;
       if (fault)
         issues.push({
           path,

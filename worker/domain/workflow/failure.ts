@@ -20,7 +20,9 @@ export function failureOf(refusal: Refusal): NodeFailure {
       return {
         reason: refusal.failure,
         message: `${refusal.provider} answered ${refusal.status}: ${refusal.message}`,
-        ...(refusal.retryAfterSeconds === undefined ? {} : { retryAfterMs: refusal.retryAfterSeconds * 1000 }),
+        ...(refusal.retryAfterSeconds === undefined
+          ? {}
+          : { retryAfterMs: refusal.retryAfterSeconds * 1000 }),
       };
     case 'model_not_found':
       return { reason: 'refused', field: 'model', message: `The model "${refusal.model}" is not known.` };
@@ -34,7 +36,8 @@ export function failureOf(refusal: Refusal): NodeFailure {
       return {
         reason: 'refused',
         message:
-          refusal.message ?? refusal.issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; '),
+          refusal.message ??
+          refusal.issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; '),
         ...(refusal.issues[0]?.path ? { field: refusal.issues[0].path } : {}),
       };
     default:

@@ -86,7 +86,11 @@ function parentFaults(node: WorkflowNode, index: number, byId: ById, kinds: Node
   if (kinds.get(node.kind)?.category === 'trigger')
     return [{ path, message: 'a trigger cannot stand inside a map' }];
   const seen = new Set([node.id]);
-  for (let up: WorkflowNode | undefined = parent; up; up = up.parentId ? byId.get(up.parentId)?.node : undefined) {
+  for (
+    let up: WorkflowNode | undefined = parent;
+    up;
+    up = up.parentId ? byId.get(up.parentId)?.node : undefined
+  ) {
     if (seen.has(up.id)) return [{ path, message: `"${node.id}" stands inside itself` }];
     seen.add(up.id);
   }
@@ -98,7 +102,8 @@ function edgeFaults(edges: readonly WorkflowEdge[], byId: ById, kinds: NodeKinds
   const ids = new Set<string>();
   const joined = new Set<string>();
   edges.forEach((edge, index) => {
-    const fault = (field: string, message: string) => issues.push({ path: `edges.${index}.${field}`, message });
+    const fault = (field: string, message: string) =>
+      issues.push({ path: `edges.${index}.${field}`, message });
     if (ids.has(edge.id)) fault('id', `"${edge.id}" is already the id of another edge`);
     ids.add(edge.id);
     const source = byId.get(edge.source)?.node;
@@ -110,7 +115,10 @@ function edgeFaults(edges: readonly WorkflowEdge[], byId: ById, kinds: NodeKinds
     if (joined.has(key)) fault('target', `"${edge.source}" and "${edge.target}" are already joined this way`);
     joined.add(key);
     if (source.parentId === target.id || target.parentId === source.id)
-      fault('target', `no edge joins the map "${source.parentId === target.id ? target.id : source.id}" to its own body`);
+      fault(
+        'target',
+        `no edge joins the map "${source.parentId === target.id ? target.id : source.id}" to its own body`,
+      );
     else if (source.parentId !== target.parentId)
       fault('target', `"${edge.source}" and "${edge.target}" do not stand in the same map`);
     if (kinds.get(target.kind)?.category === 'trigger') fault('target', 'nothing can lead into a trigger');
