@@ -262,7 +262,7 @@ CREATE TABLE `rollup` (
 );
 --> statement-breakpoint
 CREATE TABLE `run` (
-	`id` text PRIMARY KEY NOT NULL,
+	`id` text NOT NULL,
 	`team_id` text NOT NULL,
 	`status` text NOT NULL,
 	`execution_type` text NOT NULL,
@@ -282,7 +282,9 @@ CREATE TABLE `run` (
 	`member_id` text,
 	`key_id` text,
 	`tags` text DEFAULT '[]' NOT NULL,
-	`created_at` text NOT NULL
+	`last_seq` integer NOT NULL,
+	`created_at` text NOT NULL,
+	PRIMARY KEY(`team_id`, `id`)
 );
 --> statement-breakpoint
 CREATE INDEX `run_newest` ON `run` (`team_id`,`created_at`);--> statement-breakpoint

@@ -3,7 +3,7 @@ import { env, exports } from 'cloudflare:workers';
 import { makeApiKey } from '../../worker/domain/access/api-key.ts';
 import type { Role } from '../../worker/domain/access/roles.ts';
 import { services } from '../../worker/services.ts';
-import { insertKey, type ApiKey } from '../../worker/store/keys.ts';
+import { insertKey, keyRow, type ApiKey } from '../../worker/store/keys.ts';
 import { user } from '../../worker/store/schema.ts';
 import { insertTeam } from '../../worker/store/teams.ts';
 
@@ -37,7 +37,7 @@ export async function makeKey(
 ): Promise<{ key: string; keyId: string; fetch: Fetch }> {
   const { db, newId, now } = services(env);
   const key = makeApiKey(crypto.getRandomValues(new Uint8Array(48)));
-  const { stored, statement } = await insertKey(db, key, {
+  const row = await keyRow(key, {
     id: newId('key'),
     teamId,
     name: 'test key',
@@ -50,8 +50,8 @@ export async function makeKey(
     expiresAt: null,
     ...more,
   });
-  await statement;
-  return { key, keyId: stored.id, fetch: withKey(key) };
+  await insertKey(db, row);
+  return { key, keyId: row.id, fetch: withKey(key) };
 }
 
 /** A new team with an owner, and a key with the role (admin unless told) that `fetch` sends. */

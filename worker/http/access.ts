@@ -10,6 +10,8 @@ export const ACCESS: Record<string, Access> = {
   // accounts
   'GET /api/auth/*': 'public',
   'POST /api/auth/*': 'public',
+  // guarded by the launcher's own token
+  'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
   // workflows
   'GET /api/node-types': 'workflow.read',

@@ -3,11 +3,13 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { services } from '../services.ts';
+import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { health } from './health.ts';
 import { me } from './me.ts';
 import { nodeTypes } from './node-types.ts';
+import { operator } from './operator.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
 import { workflows } from './workflows.ts';
@@ -42,6 +44,12 @@ export function createApp() {
   app.use('*', authenticate);
   app.onError(function toAnswer(error, c) {
     if (error instanceof Refused) return refusalResponse(c, error.refusal);
+    if (error instanceof CouldNotAsk) {
+      console.error(
+        JSON.stringify({ level: 'error', requestId: c.get('requestId'), message: error.message }),
+      );
+      return refusalResponse(c, { reason: 'budget_unavailable' });
+    }
     if (error instanceof HTTPException && error.status === 400)
       return refusalResponse(c, { reason: 'malformed', message: 'The body is not valid JSON.' });
     console.error(
@@ -69,7 +77,13 @@ export function createApp() {
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
   );
 
-  const api = app.route('/', health).route('/', signIn).route('/', me).route('/', nodeTypes).route('/', workflows);
+  const api = app
+    .route('/', health)
+    .route('/', signIn)
+    .route('/', me)
+    .route('/', nodeTypes)
+    .route('/', workflows)
+    .route('/', operator);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }

@@ -28,7 +28,7 @@ export async function hashKey(key: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-const withoutHash = ({ hash: _, ...row }: typeof apiKey.$inferSelect): ApiKey => ({
+export const withoutHash = ({ hash: _, ...row }: typeof apiKey.$inferSelect): ApiKey => ({
   ...row,
   role: row.role as Role,
 });
@@ -43,16 +43,13 @@ export async function findKey(db: Db, teamId: string, id: string): Promise<ApiKe
   return row ? withoutHash(row) : null;
 }
 
-/** The insert that stores a key: await it, or put it into a batch beside its audit row. */
-export async function insertKey(
-  db: Db,
-  key: string,
-  row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>,
-): Promise<{ stored: ApiKey; statement: ReturnType<typeof insertRow> }> {
-  const stored: ApiKey = { ...row, prefix: apiKeyPrefix(key), lastUsedAt: null };
-  return { stored, statement: insertRow(db, { ...stored, hash: await hashKey(key) }) };
+/** The row of a new key: all that is kept of it. */
+export async function keyRow(key: string, row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>) {
+  return { ...row, prefix: apiKeyPrefix(key), lastUsedAt: null, hash: await hashKey(key) };
 }
-const insertRow = (db: Db, row: typeof apiKey.$inferInsert) => db.insert(apiKey).values(row);
+
+/** The insert that stores a key: await it, or put it into a batch beside its audit row. */
+export const insertKey = (db: Db, row: typeof apiKey.$inferInsert) => db.insert(apiKey).values(row);
 
 /** Notes that a key was used, at most once a minute however often it is. */
 export async function touchKey(db: Db, id: string, nowMs: number): Promise<void> {

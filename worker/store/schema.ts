@@ -272,11 +272,11 @@ export const rollup = sqliteTable(
   ],
 );
 
-/** Every run, billed or not; attempts that cost nothing stand here. */
+/** Every run, billed or not; attempts that cost nothing stand here. A run's id is unique in its team: external usage brings its own. */
 export const run = sqliteTable(
   'run',
   {
-    id: id(),
+    id: text('id').notNull(),
     teamId: text('team_id').notNull(),
     status: text('status').notNull(),
     executionType: text('execution_type').notNull(),
@@ -296,9 +296,15 @@ export const run = sqliteTable(
     memberId: text('member_id'),
     keyId: text('key_id'),
     tags: json<string[]>('tags').notNull().default([]),
+    /** outbox number of the newest attempt in here: a repeated delivery changes nothing */
+    lastSeq: integer('last_seq').notNull(),
     createdAt: time('created_at').notNull(),
   },
-  (t) => [index('run_newest').on(t.teamId, t.createdAt), index('run_prompt').on(t.promptId, t.createdAt)],
+  (t) => [
+    primaryKey({ columns: [t.teamId, t.id] }),
+    index('run_newest').on(t.teamId, t.createdAt),
+    index('run_prompt').on(t.promptId, t.createdAt),
+  ],
 );
 
 // ---- workflows ----

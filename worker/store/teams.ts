@@ -33,6 +33,8 @@ export interface NewTeam {
   memberId: string;
   name: string;
   timeZone: string;
+  /** the id unless told */
+  slug?: string;
   ownerId: string;
   nowMs: number;
 }
@@ -43,7 +45,7 @@ export const insertTeam = (db: Db, team: NewTeam) =>
     db.insert(organization).values({
       id: team.teamId,
       name: team.name,
-      slug: team.teamId,
+      slug: team.slug ?? team.teamId,
       timeZone: team.timeZone,
       createdAt: new Date(team.nowMs),
     }),

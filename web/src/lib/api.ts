@@ -1,4 +1,4 @@
-/** The only file of the web that speaks to the network: a typed client of our own API. */
+/** The only file of the web that speaks to the network: a typed client of our own API, and what its refusals look like. */
 import { hc } from 'hono/client';
 import type { Api } from '../../../worker/http/app.ts';
 
@@ -7,6 +7,7 @@ export const apiClient = (fetch: typeof globalThis.fetch = globalThis.fetch, ori
   hc<Api>(origin || '/', { fetch });
 
 export interface ApiProblem {
+  /** the HTTP status; 0 when no answer came */
   status: number;
   code: string;
   message: string;
@@ -28,3 +29,70 @@ export async function problemOf(response: Response): Promise<ApiProblem> {
     details,
   };
 }
+
+/** No answer came: offline, or the server is gone. Never to be read as "no" or as an empty list. */
+export const unreachable = (cause: unknown): ApiProblem => ({
+  status: 0,
+  code: 'unreachable',
+  message: 'The server could not be reached.',
+  requestId: '',
+  issues: [],
+  details: { cause: String(cause) },
+});
+
+export type Answer<T> = { ok: true; data: T } | { ok: false; problem: ApiProblem };
+
+/** The team this tab shows: sent with every call of the browser, so that a tab never acts in a team it does not show. */
+let tabTeamId: string | null = null;
+export function actInTeam(teamId: string | null) {
+  if (typeof window !== 'undefined') tabTeamId = teamId;
+}
+
+export interface CallOptions {
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** sent as JSON */
+  json?: unknown;
+  /** null and '' are left out */
+  query?: Record<string, string | number | boolean | null | undefined>;
+  /** for every POST that costs or creates: a retry gives the first answer */
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+  fetch?: typeof globalThis.fetch;
+  teamId?: string;
+}
+
+/** One request to our API; gives the raw Response (streams). Throws when no answer came. */
+export function send(path: string, options: CallOptions = {}): Promise<Response> {
+  const query = Object.entries(options.query ?? {}).filter(
+    (entry) => entry[1] !== null && entry[1] !== undefined && entry[1] !== '',
+  );
+  const search = query.length
+    ? `?${new URLSearchParams(query.map(([name, value]) => [name, String(value)]))}`
+    : '';
+  const headers = new Headers();
+  if (options.json !== undefined) headers.set('content-type', 'application/json');
+  if (options.idempotencyKey) headers.set('idempotency-key', options.idempotencyKey);
+  const teamId = options.teamId ?? tabTeamId;
+  if (teamId) headers.set('x-team-id', teamId);
+  return (options.fetch ?? globalThis.fetch)(path + search, {
+    method: options.method ?? 'GET',
+    headers,
+    body: options.json === undefined ? undefined : JSON.stringify(options.json),
+    signal: options.signal,
+  });
+}
+
+/** One request to our API, its answer or its problem as a value. Never throws. */
+export async function call<T>(path: string, options: CallOptions = {}): Promise<Answer<T>> {
+  try {
+    const response = await send(path, options);
+    if (!response.ok) return { ok: false, problem: await problemOf(response) };
+    return { ok: true, data: (response.status === 204 ? null : await response.json()) as T };
+  } catch (cause) {
+    return { ok: false, problem: unreachable(cause) };
+  }
+}
+
+/** The address of this tab's live socket. */
+export const liveAddress = (): string =>
+  `${location.origin.replace(/^http/, 'ws')}/api/live${tabTeamId ? `?team=${encodeURIComponent(tabTeamId)}` : ''}`;

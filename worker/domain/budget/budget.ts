@@ -35,6 +35,10 @@ export interface Budget {
   policy: 'block' | 'warn';
   /** percent, ascending */
   thresholds: number[];
+  /** true = a default (its scope has no id): the first call of each subject of this type makes that subject's own budget, once (B02) */
+  each?: boolean;
+  /** the default it was made from */
+  fromBudgetId?: string;
   createdAt: string;
 }
 
@@ -69,6 +73,9 @@ export interface ReserveRequest {
   model: string;
   /** worst case; null = the model has no price (refused when any budget applies, B14) */
   ceilingNanoUsd: number | null;
+  /** the usage that the ceiling is the price of: stands on the row when the call's end is never learnt (`unconfirmed`) */
+  worstUsage?: Usage;
+  priceId?: string | null;
   /** the part of the ceiling that input alone costs: with `clampable` the judge may admit less than the ceiling but more than this (B04) */
   inputNanoUsd: number;
   clampable: boolean;
@@ -140,6 +147,6 @@ export interface Judge {
 export interface OutboxRow {
   seq: number;
   settlement: Settlement;
-  /** ISO, when it was settled (or occurred, when logged late) */
+  /** ISO, the instant it is booked to: when it was admitted (B19), or when it occurred. Counters, ledger and rollups all use this one */
   at: string;
 }

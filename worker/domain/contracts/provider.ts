@@ -42,23 +42,64 @@ export interface ProviderFailure {
   body: string | null;
 }
 
-/** How to read one wire format: usage out of JSON bodies and streams, text out of answers. Pure; worker/providers/formats/. */
+/** Usage as the provider reported it. `flags` names what was odd about it (`quarantined`: its parts exceeded its total). */
+export interface ReportedUsage {
+  usage: Usage;
+  /** the provider's own usage JSON, kept so that the row can be re-priced */
+  raw: string;
+  flags: string[];
+}
+
+/** What bounds the cost of a request beside its input. */
+export interface Ask {
+  /** per answer; null = not named */
+  maxOutputTokens: number | null;
+  /** how many answers */
+  choices: number;
+  /** may audio go in or come out? */
+  audio: boolean;
+  /** how many billed web searches may it make? */
+  webSearches: number;
+}
+
+/** How to read and to adjust one wire format. Pure; worker/providers/formats/. */
 export interface FormatReader {
   format: WireFormat;
-  /** usage of a whole JSON body; null when it carries none */
-  usageOf(body: unknown): { usage: Usage; raw: string } | null;
+  /** what bounds the cost of a request */
+  askOf(body: Record<string, unknown>): Ask;
+  /** the same request with its max output tokens set */
+  withMaxOutput(body: Record<string, unknown>, tokens: number): Record<string, unknown>;
+  /** the body as it goes upstream: the provider's own model name, and streams always ask for usage (B11) */
+  outgoing(
+    body: Record<string, unknown>,
+    to: { model: string; stream: boolean },
+  ): { body: Record<string, unknown>; usageInjected: boolean };
+  /** usage of a whole JSON body; null when it carries none that makes sense */
+  usageOf(body: unknown): ReportedUsage | null;
   /** the assistant's text of a whole JSON body */
   textOf(body: unknown): string;
+  /** everything that was generated (tool calls too), for estimates */
+  generatedOf(body: unknown): string;
+  /** the provider's message when a 200 carries an error instead of an answer; null when it is no error */
+  errorOf(body: unknown): string | null;
+  /** an error as an event of a stream that has begun, bytes and all */
+  errorEvent(error: Record<string, unknown>): string;
   /** reads a stream event by event; successive usage objects are merged, last non-null wins, never added */
-  streamReader(): StreamReader;
+  streamReader(request: { usageInjected: boolean; choices: number }): StreamReader;
 }
 
 export interface StreamReader {
   /** one SSE event (its data text); returns what is to be sent downstream instead of it, null to leave it out, undefined to pass it as it came */
   event(data: string): string | null | undefined;
-  usage(): { usage: Usage; raw: string } | null;
-  /** text so far, for the estimate when the stream is cut (B08) and for prompt runs */
+  usage(): ReportedUsage | null;
+  /** text so far, for prompt runs */
   text(): string;
+  /** everything generated so far (tool calls too), for the estimate when the stream is cut (B08) */
+  generated(): string;
+  /** the message of an error event, when one came */
+  error(): string | null;
+  /** true from the first event on that tells the caller it succeeded: held back until the call is settled */
+  finishing(): boolean;
   /** true once the wire format's own end was seen */
   ended(): boolean;
 }
@@ -71,6 +112,8 @@ export interface Provider {
   needsKey: boolean;
   formats: readonly WireFormat[];
   defaultBaseUrl: string | null;
+  /** models that are there without asking; others are listed by test() */
+  models: readonly string[];
   /** one cheap call that proves the key; the failure's message is the provider's own words */
   test(connection: Connection, deps: ProviderDeps): Promise<Result<{ models: string[] }, ProviderFailure>>;
   /** sends and answers with the provider's response headers received and a 2xx status; the body is unread */
@@ -83,6 +126,18 @@ export interface Provider {
 
 export interface ProviderDeps {
   fetch: typeof fetch;
+  /** exact counts: the built-in provider reports them as its usage */
+  count: TokenCounts;
+  /** resolves after `ms`; rejects with the signal's reason when aborted before */
+  sleep(ms: number, signal?: AbortSignal | null): Promise<void>;
+}
+
+/** Token counts of text and of whole requests, never below the truth. */
+export interface TokenCounts {
+  /** of a text */
+  text(model: string, text: string): Promise<number>;
+  /** of a request's input, framing included */
+  request(model: string, format: WireFormat, body: Record<string, unknown>): Promise<number>;
 }
 
 export const defineProvider = <const P extends Provider>(provider: P): P => provider;

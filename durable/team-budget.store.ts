@@ -1,0 +1,246 @@
+/** SQLite of one team's budget object. Every method is synchronous; the object wraps each question in one transaction. */
+import type { Alert } from '../worker/domain/budget/alerts.ts';
+import type { Budget, OutboxRow, Settlement } from '../worker/domain/budget/budget.ts';
+import type { BooksState } from '../worker/domain/budget/books.ts';
+import type { Entry, Hold, Journal, PastAttempt, Totals } from '../worker/domain/budget/journal.ts';
+import type { ScopeKey } from '../worker/domain/budget/scopes.ts';
+import { migrate } from './migrate.ts';
+
+const SAFE = (column: string) => `CHECK (abs(${column}) <= 9007199254740991)`;
+
+/** docs/state.md, "TeamBudget object", describes every table. */
+const VERSIONS = [
+  `
+  CREATE TABLE totals (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    team_id TEXT,
+    total_nano_usd INTEGER NOT NULL ${SAFE('total_nano_usd')},
+    last_seq INTEGER NOT NULL,
+    acknowledged_seq INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO totals VALUES (1, NULL, 0, 0, 0);
+  CREATE TABLE budget (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE hold (
+    run_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (run_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE past_attempt (
+    run_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    admitted_at INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    PRIMARY KEY (run_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX past_attempt_age ON past_attempt (ended_at);
+  CREATE TABLE spend (
+    scope TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL ${SAFE('cost_nano_usd')},
+    PRIMARY KEY (scope, bucket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,
+    booked_at INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    body TEXT,
+    acknowledged_at INTEGER
+  ) STRICT;
+  CREATE TABLE alert (
+    id TEXT PRIMARY KEY,
+    budget_id TEXT NOT NULL,
+    period_start INTEGER NOT NULL,
+    threshold INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (budget_id, period_start, threshold)
+  ) STRICT;
+  `,
+];
+
+/** Spend is kept per quarter of an hour: every zone's midnight falls on one. */
+export const BUCKET_MS = 15 * 60_000;
+const bucketOf = (ms: number) => (Math.floor(ms / BUCKET_MS) * BUCKET_MS) / 1000;
+
+/** One answer of outbox() stays below this many characters, so that it fits one D1 parameter. */
+const OUTBOX_CHARACTERS = 600_000;
+
+export class TeamBudgetStore implements Journal {
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    migrate(storage, VERSIONS);
+    this.#sql = storage.sql;
+  }
+
+  load(): BooksState {
+    const { total_nano_usd, last_seq } = this.#totals();
+    return {
+      budgets: this.#bodies<Budget>('SELECT body FROM budget ORDER BY id'),
+      holds: this.#bodies<Hold>('SELECT body FROM hold'),
+      totals: { totalNanoUsd: total_nano_usd, lastSeq: last_seq },
+    };
+  }
+
+  teamId(): string | null {
+    return this.#totals().team_id;
+  }
+
+  saveTeamId(teamId: string): void {
+    this.#sql.exec('UPDATE totals SET team_id = ?', teamId);
+  }
+
+  spent(scope: ScopeKey, fromMs: number, toMs: number | null): number {
+    const sql =
+      'SELECT coalesce(sum(cost_nano_usd), 0) AS spent FROM spend WHERE scope = ? AND bucket >= ? AND bucket < ?';
+    const to = toMs === null ? Number.MAX_SAFE_INTEGER : toMs / 1000;
+    return this.#sql.exec<{ spent: number }>(sql, scope, fromMs / 1000, to).one().spent;
+  }
+
+  pastAttempt(runId: string, attempt: number): PastAttempt | null {
+    const sql =
+      'SELECT state, cost_nano_usd, admitted_at, ended_at FROM past_attempt WHERE run_id = ? AND attempt = ?';
+    type Row = { state: string; cost_nano_usd: number; admitted_at: number; ended_at: number };
+    const row = this.#sql.exec<Row>(sql, runId, attempt).next().value;
+    if (!row) return null;
+    return {
+      runId,
+      attempt,
+      state: row.state as PastAttempt['state'],
+      costNanoUsd: row.cost_nano_usd,
+      admittedAtMs: row.admitted_at,
+      endedAtMs: row.ended_at,
+    };
+  }
+
+  told(budgetId: string, periodStartMs: number): number[] {
+    const sql = 'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ?';
+    return this.#sql
+      .exec<{ threshold: number }>(sql, budgetId, periodStartMs)
+      .toArray()
+      .map((row) => row.threshold);
+  }
+
+  saveHold(hold: Hold): void {
+    const sql = 'INSERT OR REPLACE INTO hold (run_id, attempt, expires_at, body) VALUES (?, ?, ?, ?)';
+    this.#sql.exec(sql, hold.runId, hold.attempt, hold.expiresAtMs, JSON.stringify(hold));
+  }
+
+  deleteHold(runId: string, attempt: number): void {
+    this.#sql.exec('DELETE FROM hold WHERE run_id = ? AND attempt = ?', runId, attempt);
+  }
+
+  savePastAttempt(past: PastAttempt): void {
+    const sql =
+      'INSERT OR REPLACE INTO past_attempt (run_id, attempt, state, cost_nano_usd, admitted_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)';
+    this.#sql.exec(
+      sql,
+      past.runId,
+      past.attempt,
+      past.state,
+      past.costNanoUsd,
+      past.admittedAtMs,
+      past.endedAtMs,
+    );
+  }
+
+  deletePastAttempt(runId: string, attempt: number): void {
+    this.#sql.exec('DELETE FROM past_attempt WHERE run_id = ? AND attempt = ?', runId, attempt);
+  }
+
+  addSpend(scopes: readonly ScopeKey[], bookedAtMs: number, costNanoUsd: number): void {
+    const sql = `INSERT INTO spend (scope, bucket, cost_nano_usd) SELECT value, ?, ? FROM json_each(?) WHERE true
+      ON CONFLICT DO UPDATE SET cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
+    this.#sql.exec(sql, bucketOf(bookedAtMs), costNanoUsd, JSON.stringify(scopes));
+  }
+
+  append({ seq, settlement, costNanoUsd, bookedAtMs }: Entry, totals: Totals): void {
+    const sql = 'INSERT INTO outbox (seq, booked_at, cost_nano_usd, body) VALUES (?, ?, ?, ?)';
+    this.#sql.exec(sql, seq, bookedAtMs, costNanoUsd, JSON.stringify(settlement));
+    this.#sql.exec('UPDATE totals SET total_nano_usd = ?, last_seq = ?', totals.totalNanoUsd, totals.lastSeq);
+  }
+
+  saveBudget(budget: Budget): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO budget (id, body) VALUES (?, ?)',
+      budget.id,
+      JSON.stringify(budget),
+    );
+  }
+
+  deleteBudget(id: string): void {
+    this.#sql.exec('DELETE FROM budget WHERE id = ?', id);
+  }
+
+  saveAlert(alert: Alert, periodStartMs: number): void {
+    const sql = 'INSERT INTO alert (id, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?)';
+    this.#sql.exec(sql, alert.id, alert.budgetId, periodStartMs, alert.threshold, JSON.stringify(alert));
+  }
+
+  /** Newest first. */
+  alerts({ limit, before, budgetId }: { limit: number; before?: string; budgetId?: string }): Alert[] {
+    const sql =
+      'SELECT body FROM alert WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR budget_id = ?2) ORDER BY id DESC LIMIT ?3';
+    return this.#bodies<Alert>(sql, before ?? null, budgetId ?? null, limit);
+  }
+
+  /** The oldest rows that are not acknowledged: at most `limit`, and no more text than one D1 parameter carries. */
+  outbox(limit: number): OutboxRow[] {
+    type Row = { seq: number; booked_at: number; body: string };
+    const sql = 'SELECT seq, booked_at, body FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?';
+    const rows: OutboxRow[] = [];
+    let characters = 0;
+    for (const row of this.#sql.exec<Row>(sql, this.acknowledgedSeq(), limit)) {
+      characters += row.body.length;
+      if (rows.length > 0 && characters > OUTBOX_CHARACTERS) break;
+      const settlement = JSON.parse(row.body) as Settlement;
+      rows.push({ seq: row.seq, settlement, at: new Date(row.booked_at).toISOString() });
+    }
+    return rows;
+  }
+
+  acknowledgedSeq(): number {
+    return this.#totals().acknowledged_seq;
+  }
+
+  /** Their bodies go, their costs stay for a while: a cut taken before needs them. */
+  acknowledge(seq: number, nowMs: number): void {
+    const from = this.acknowledgedSeq();
+    if (seq <= from) return;
+    const sql = 'UPDATE outbox SET body = NULL, acknowledged_at = ? WHERE seq > ? AND seq <= ?';
+    this.#sql.exec(sql, nowMs, from, seq);
+    this.#sql.exec('UPDATE totals SET acknowledged_seq = ?', seq);
+  }
+
+  costAfter(seq: number): number {
+    const sql = 'SELECT coalesce(sum(cost_nano_usd), 0) AS cost FROM outbox WHERE seq > ?';
+    return this.#sql.exec<{ cost: number }>(sql, seq).one().cost;
+  }
+
+  /** Forgets acknowledged rows and old attempts from before these instants. */
+  prune(acknowledgedBeforeMs: number, endedBeforeMs: number): void {
+    this.#sql.exec(
+      'DELETE FROM outbox WHERE seq <= ? AND acknowledged_at < ?',
+      this.acknowledgedSeq(),
+      acknowledgedBeforeMs,
+    );
+    this.#sql.exec('DELETE FROM past_attempt WHERE ended_at < ?', endedBeforeMs);
+  }
+
+  #totals() {
+    type Row = { team_id: string | null; total_nano_usd: number; last_seq: number; acknowledged_seq: number };
+    return this.#sql
+      .exec<Row>('SELECT team_id, total_nano_usd, last_seq, acknowledged_seq FROM totals')
+      .one();
+  }
+
+  #bodies<T>(sql: string, ...bindings: (string | number | null)[]): T[] {
+    return this.#sql
+      .exec<{ body: string }>(sql, ...bindings)
+      .toArray()
+      .map((row) => JSON.parse(row.body) as T);
+  }
+}

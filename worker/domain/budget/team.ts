@@ -1,0 +1,76 @@
+/** Everything that one team's budget object is asked over RPC, beside judging. Thrown errors mean "could not ask". */
+import type { Alert } from './alerts.ts';
+import type { Budget, BudgetStatus, Judge, OutboxRow, Settled, Settlement } from './budget.ts';
+
+/** What watchers of a team hear on GET /api/live. Money is in nano-USD, times are ISO. */
+export type LiveMessage =
+  | {
+      type: 'spend';
+      totalNanoUsd: number;
+      heldNanoUsd: number;
+      /** budgets whose standing changed since the last message; all of them in the first message after connecting */
+      budgets: BudgetStatus[];
+      /** budgets that are gone */
+      deletedBudgetIds: string[];
+      /** the newest settled attempt, null when only holds moved */
+      run: LiveRun | null;
+      /** all attempts settled since the last message, newest last, at most 50 */
+      runs: LiveRun[];
+    }
+  | { type: 'alert'; alert: Alert }
+  | ({ type: 'execution'; executionId: string } & Record<string, unknown>);
+
+export interface LiveRun {
+  runId: string;
+  attempt: number;
+  status: Settlement['status'];
+  provider: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  flags: string[];
+  promptId?: string;
+  workflowId?: string;
+  executionId?: string;
+  nodeId?: string;
+  at: string;
+}
+
+/** The object's side of a reconciliation, taken at one instant. */
+export interface Cut {
+  counterNanoUsd: number;
+  /** settled with a seq above the watermark: on the way to D1 */
+  pendingNanoUsd: number;
+  heldNanoUsd: number;
+}
+
+export interface TeamJudge extends Judge {
+  /** several settlements in one transaction, answered in order */
+  settleMany(settlements: Settlement[]): Promise<Settled[]>;
+
+  listBudgets(): Promise<BudgetStatus[]>;
+  getBudget(id: string): Promise<BudgetStatus | null>;
+  /** the id comes with it; an existing id answers the budget as it stands */
+  createBudget(budget: Budget): Promise<BudgetStatus>;
+  /** null = no such budget */
+  updateBudget(id: string, change: BudgetChange): Promise<BudgetStatus | null>;
+  deleteBudget(id: string): Promise<boolean>;
+  /** newest first, at most `limit`, ids below `before` */
+  listAlerts(page: { limit: number; before?: string; budgetId?: string }): Promise<Alert[]>;
+
+  /** the oldest rows that are not acknowledged yet */
+  outbox(limit: number): Promise<OutboxRow[]>;
+  /** rows up to and with `seq` stand in D1 */
+  acknowledge(seq: number): Promise<void>;
+  cutAt(watermarkSeq: number): Promise<Cut>;
+
+  /** tells everybody who watches; nothing is stored */
+  publish(message: LiveMessage): Promise<void>;
+  /** the minute's poke: ends holds that ran out, asks again for the outbox to be carried */
+  tick(): Promise<void>;
+}
+
+export type BudgetChange = Partial<
+  Pick<Budget, 'limitNanoUsd' | 'policy' | 'thresholds' | 'window' | 'timeZone' | 'anchor'>
+>;

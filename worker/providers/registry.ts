@@ -1,0 +1,20 @@
+/** Every provider, once. */
+import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
+import { openaiChat } from './formats/openai-chat.ts';
+import { openai } from './openai.ts';
+import { sandbox } from './sandbox.ts';
+
+export const PROVIDERS = [sandbox, openai] as const satisfies readonly Provider[];
+export type ProviderId = (typeof PROVIDERS)[number]['id'];
+
+const FORMATS: readonly FormatReader[] = [openaiChat];
+
+export const providerOf = (id: string): Provider | null =>
+  PROVIDERS.find((provider) => provider.id === id) ?? null;
+
+/** Throws for a format that no file in formats/ reads: routes only name those that are read. */
+export function formatOf(format: WireFormat): FormatReader {
+  const reader = FORMATS.find((candidate) => candidate.format === format);
+  if (!reader) throw new Error(`no reader for the wire format ${format}`);
+  return reader;
+}
