@@ -31,4 +31,13 @@ export const ACCESS: Record<string, Access> = {
   'GET /api/keys': 'key.manage',
   'POST /api/keys': 'key.manage',
   'DELETE /api/keys/:id': 'key.manage',
+  // workflows
+  'GET /api/node-types': 'workflow.read',
+  'GET /api/workflows': 'workflow.read',
+  'POST /api/workflows': 'workflow.write',
+  'GET /api/workflows/:id': 'workflow.read',
+  'PUT /api/workflows/:id': 'workflow.write',
+  'DELETE /api/workflows/:id': 'workflow.write',
+  'POST /api/workflows/:id/publish': 'workflow.write',
+  'GET /api/workflows/:id/versions': 'workflow.read',
 };
