@@ -1,5 +1,10 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
+import { execFileSync } from 'node:child_process';
 import { defineConfig } from 'vitest/config';
+
+// Built data that the code imports or serves; both return at once when nothing changed.
+for (const step of ['build-prices', 'build-tokenizer'])
+  execFileSync(process.execPath, [`scripts/${step}.mjs`]);
 
 /** pure: no runtime needed · workers: inside workerd with real D1, R2, objects and queues · journeys: against the really started server */
 const PURE = [

@@ -1,9 +1,13 @@
 /** Composition root: env -> the record of things the use cases need. Everything that touches the outside is made here. */
 import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
+import { createTokenCounter, type TokenCounter } from './domain/cost/count.ts';
+import { createPriceTable, type PriceTable } from './domain/cost/price-table.ts';
 import { makeId, type IdKind } from './domain/ids.ts';
 import type { TeamJudge } from './domain/budget/team.ts';
 import type { Judge } from './domain/budget/budget.ts';
 import { varsOf, type Vars } from './env.ts';
+import shippedPrices from './generated/prices.json';
+import { ranksFromAssets } from './store/ranks.ts';
 import { teamJudge, teamStub } from './store/judge.ts';
 import * as schema from './store/schema.ts';
 
@@ -16,11 +20,26 @@ export interface Services {
   /** ms since the epoch */
   now(): number;
   newId(kind: IdKind): string;
+  /** shipped and sandbox prices; overrides are handed to its lookup */
+  prices: PriceTable;
+  counter: TokenCounter;
   /** who admits and books the calls of a team; throws CouldNotAsk (store/judge.ts) when it does not answer */
   judge(teamId: string): Judge;
   /** everything else that a team's budget object is asked */
   team(teamId: string): TeamJudge;
 }
+
+/** Parsed once per isolate: pure data. */
+const prices = createPriceTable(shippedPrices);
+
+/** One per isolate: its ranks take about 40 MB. Assets are the same for every environment. */
+let counter: TokenCounter | undefined;
+const counterOf = (assets: Fetcher | undefined): TokenCounter =>
+  (counter ??= createTokenCounter({
+    loadRanks: assets ? ranksFromAssets(assets) : null,
+    yieldNow: () => scheduler.wait(0),
+    patience: () => scheduler.wait(2_000).then(() => null),
+  }));
 
 const made = new WeakMap<object, Services>();
 
@@ -35,6 +54,8 @@ export function services(env: Env): Services {
       db: drizzle(env.DB, { schema }),
       now: () => Date.now(),
       newId: (kind) => makeId(kind, Date.now(), crypto.getRandomValues(new Uint8Array(10))),
+      prices,
+      counter: counterOf(env.ASSETS),
       judge: team,
       team,
     };

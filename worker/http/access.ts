@@ -13,4 +13,13 @@ export const ACCESS: Record<string, Access> = {
   // guarded by the launcher's own token
   'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
+  // workflows
+  'GET /api/node-types': 'workflow.read',
+  'GET /api/workflows': 'workflow.read',
+  'POST /api/workflows': 'workflow.write',
+  'GET /api/workflows/:id': 'workflow.read',
+  'PUT /api/workflows/:id': 'workflow.write',
+  'DELETE /api/workflows/:id': 'workflow.write',
+  'POST /api/workflows/:id/publish': 'workflow.write',
+  'GET /api/workflows/:id/versions': 'workflow.read',
 };

@@ -8,9 +8,11 @@ import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { health } from './health.ts';
 import { me } from './me.ts';
+import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
+import { workflows } from './workflows.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -75,7 +77,13 @@ export function createApp() {
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
   );
 
-  const api = app.route('/', health).route('/', signIn).route('/', operator).route('/', me);
+  const api = app
+    .route('/', health)
+    .route('/', signIn)
+    .route('/', me)
+    .route('/', nodeTypes)
+    .route('/', workflows)
+    .route('/', operator);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }

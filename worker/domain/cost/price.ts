@@ -29,6 +29,8 @@ export const priceSchema = z.object({
   tiers: z.array(z.object({ aboveInputTokens: z.int().min(0), rates: ratesSchema })).default([]),
   /** pico-USD for one web search, where the provider bills them */
   picoUsdPerWebSearch: z.int().min(0).optional(),
+  /** pico-USD for each request, on top of its tokens, where the provider bills one */
+  picoUsdPerRequest: z.int().min(0).optional(),
 });
 export type Price = z.infer<typeof priceSchema>;
 

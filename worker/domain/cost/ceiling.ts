@@ -1,0 +1,77 @@
+/** The worst case of a call: no usage within these bounds can cost more. A reservation holds it, an estimate shows it as `max`. */
+import { costOfLines, type NanoUsd } from '../money.ts';
+import { fullRates, type FullRates } from './cost.ts';
+import type { ModelInfo, Price } from './price.ts';
+
+export interface CallBounds {
+  /** upper bound of all input tokens (Count.ceilingTokens) */
+  inputTokens: number;
+  /** what the provider may at most write (maxOutputOf) */
+  maxOutputTokens: number;
+  /** how many web searches the call may make; default 0 */
+  webSearches?: number;
+  /** false = the caller knows that no audio goes in or comes out; default true */
+  audio?: boolean;
+  /** false = the caller knows that the request asks for no cache writes (Anthropic's cache_control); default true */
+  cacheWrites?: boolean;
+}
+
+/** Above this no known model answers; stands in where neither max output nor context window is known. */
+export const UNKNOWN_MAX_OUTPUT_TOKENS = 128_000;
+
+/** The ceiling of a whole call in nano-USD: every rate of every reachable tier at its dearest. */
+export function ceilingOf(bounds: CallBounds, price: Price): NanoUsd {
+  const { input, output } = dearestRates(bounds, price);
+  return costOfLines([
+    { units: bounds.inputTokens, picoUsdPerUnit: input },
+    { units: bounds.maxOutputTokens, picoUsdPerUnit: output },
+    ...fixedLines(bounds, price),
+  ]);
+}
+
+/** The part of the ceiling that the input alone costs (ReserveRequest.inputNanoUsd). */
+export const inputCeilingOf = (bounds: CallBounds, price: Price): NanoUsd =>
+  ceilingOf({ ...bounds, maxOutputTokens: 0 }, price);
+
+/** How many output tokens fit into an amount beside the input; 0 when not even the input does. For clamping (B04). */
+export function outputTokensThatFit(bounds: CallBounds, price: Price, amountNanoUsd: number): number {
+  const { output } = dearestRates(bounds, price);
+  const leftNanoUsd = amountNanoUsd - inputCeilingOf(bounds, price);
+  if (leftNanoUsd < 0) return 0;
+  if (output === 0) return bounds.maxOutputTokens;
+  return Number(
+    [BigInt(bounds.maxOutputTokens), (BigInt(leftNanoUsd) * 1000n) / BigInt(output)].reduce((a, b) =>
+      a < b ? a : b,
+    ),
+  );
+}
+
+/** What the model may at most write: what was asked, else its own limit, else the room its context window leaves. */
+export function maxOutputOf(info: ModelInfo | null, inputTokens: number, asked?: number | null): number {
+  if (asked !== undefined && asked !== null) return asked;
+  if (info?.maxOutputTokens) return info.maxOutputTokens;
+  if (info?.contextWindow) return Math.max(1, info.contextWindow - inputTokens);
+  return UNKNOWN_MAX_OUTPUT_TOKENS;
+}
+
+function fixedLines(bounds: CallBounds, price: Price) {
+  return [
+    { units: bounds.webSearches ?? 0, picoUsdPerUnit: price.picoUsdPerWebSearch ?? 0 },
+    { units: 1, picoUsdPerUnit: price.picoUsdPerRequest ?? 0 },
+  ];
+}
+
+/** Real input may be smaller than its bound and so fall into a cheaper or (never trust data) dearer tier: the maximum of all reachable ones. */
+function dearestRates(bounds: CallBounds, price: Price): { input: number; output: number } {
+  const reachable = [
+    price.rates,
+    ...price.tiers.filter((tier) => bounds.inputTokens > tier.aboveInputTokens).map((tier) => tier.rates),
+  ].map(fullRates);
+  const inputKinds: (keyof FullRates)[] = ['input', 'cacheRead'];
+  if (bounds.cacheWrites ?? true) inputKinds.push('cacheWrite', 'cacheWrite1h');
+  if (bounds.audio ?? true) inputKinds.push('inputAudio', 'cachedAudio');
+  const outputKinds: (keyof FullRates)[] = (bounds.audio ?? true) ? ['output', 'outputAudio'] : ['output'];
+  const dearest = (kinds: (keyof FullRates)[]) =>
+    Math.max(...reachable.flatMap((rates) => kinds.map((kind) => rates[kind])));
+  return { input: dearest(inputKinds), output: dearest(outputKinds) };
+}

@@ -1,0 +1,176 @@
+/** Which price is in force for a model at an instant: team over deployment over sandbox and shipped; never a guess. */
+import type { ModelInfo, Price } from './price.ts';
+import { SANDBOX, SANDBOX_MODELS, SANDBOX_PRICES } from './sandbox-prices.ts';
+import {
+  matches,
+  type ShippedModel,
+  type ShippedPrices,
+  type ShippedProvider,
+  type ShippedRow,
+} from './shipped.ts';
+
+export interface ModelRef {
+  provider: string;
+  model: string;
+}
+
+export interface PriceTable {
+  /** The price in force at an ISO instant; null = the model has no price. `overrides` are rows with source 'team' or 'deployment'. */
+  lookup(provider: string, model: string, atIso: string, overrides?: readonly Price[]): Price | null;
+  /** What is known of a model ("gpt-4o-2024-08-06" is found under gpt-4o, keeping the name asked for); null = nothing. */
+  info(provider: string, model: string): ModelInfo | null;
+  /**
+   * What a caller's name means: "sandbox-small", "gpt-4o" or "<provider>/<model>". `connected` are the providers that the team
+   * can reach: they win where several could be meant. Null = no provider of ours has such a model.
+   */
+  resolve(name: string, connected?: readonly string[]): ModelRef | null;
+  /** Every known model once, sandbox first, in the data's order. */
+  models(): readonly ModelInfo[];
+}
+
+/** ISO instant of rows that held from the beginning. */
+export const ALWAYS = '1970-01-01T00:00:00.000Z';
+
+export function createPriceTable(shipped: ShippedPrices): PriceTable {
+  const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
+  const found = new Map<string, { model: ShippedModel; owner: string } | null>();
+  let all: readonly ModelInfo[] | undefined;
+
+  function providerOf(name: string): ShippedProvider | null {
+    const id = name.toLowerCase();
+    return providers.get(id) ?? shipped.providers.find(({ match }) => match && matches(match, id)) ?? null;
+  }
+
+  function modelOf(providerName: string, model: string): { model: ShippedModel; owner: string } | null {
+    const key = `${providerName}/${model}`;
+    let hit = found.get(key);
+    if (hit === undefined) {
+      const provider = providerOf(providerName);
+      const name = model.toLowerCase().trim();
+      hit = provider ? (findModel(provider, name) ?? findModel(provider, withDashedDate(name))) : null;
+      if (found.size > 5_000) found.clear();
+      found.set(key, hit);
+    }
+    return hit;
+  }
+
+  function findModel(provider: ShippedProvider, name: string): { model: ShippedModel; owner: string } | null {
+    const model = provider.models.find(({ match }) => matches(match, name));
+    if (model) return { model, owner: provider.id };
+    for (const id of provider.fallbacks ?? []) {
+      const sold = providers.get(id)?.models.find(({ match }) => matches(match, name));
+      if (sold) return { model: sold, owner: id };
+    }
+    return null;
+  }
+
+  function lookup(
+    provider: string,
+    model: string,
+    atIso: string,
+    overrides: readonly Price[] = [],
+  ): Price | null {
+    const own = overridden(provider, model, atIso, overrides);
+    if (own) return own;
+    if (provider === SANDBOX) return SANDBOX_PRICES.find((price) => price.model === model) ?? null;
+    const hit = modelOf(provider, model);
+    const row = hit?.model.rows.findLast((candidate) => holds(candidate, atIso));
+    // As in the data's own library: before the first dated row, the first row.
+    const inForce = row ?? hit?.model.rows[0];
+    return hit && inForce ? priceOf(shipped.source, hit.owner, hit.model.id, inForce) : null;
+  }
+
+  function info(provider: string, model: string): ModelInfo | null {
+    if (provider === SANDBOX) return SANDBOX_MODELS.find((known) => known.model === model) ?? null;
+    const hit = modelOf(provider, model);
+    return hit && { ...infoOf(provider, hit.model), model };
+  }
+
+  function resolve(name: string, connected: readonly string[] = []): ModelRef | null {
+    if (SANDBOX_MODELS.some(({ model }) => model === name)) return { provider: SANDBOX, model: name };
+    const slash = name.indexOf('/');
+    if (slash > 0) {
+      const [provider, model] = [name.slice(0, slash), name.slice(slash + 1)];
+      const named =
+        connected.find((id) => id === provider) ??
+        (provider === SANDBOX ? SANDBOX : providerOf(provider)?.id);
+      if (named && info(named, model)) return { provider: named, model };
+    }
+    const native = shipped.providers.find(
+      ({ modelMatch }) => modelMatch && matches(modelMatch, name.toLowerCase()),
+    );
+    const candidates = [
+      ...connected.filter((id) => providerOf(id)?.id === native?.id),
+      ...connected,
+      ...(native ? [native.id] : []),
+    ];
+    const provider = candidates.find((id) => info(id, name));
+    return provider ? { provider, model: name } : null;
+  }
+
+  return {
+    lookup,
+    info,
+    resolve,
+    models: () =>
+      (all ??= [
+        ...SANDBOX_MODELS,
+        ...shipped.providers.flatMap((provider) =>
+          provider.models.map((model) => infoOf(provider.id, model)),
+        ),
+      ]),
+  };
+}
+
+function overridden(
+  provider: string,
+  model: string,
+  atIso: string,
+  overrides: readonly Price[],
+): Price | null {
+  for (const source of ['team', 'deployment']) {
+    const inForce = overrides
+      .filter((row) => row.source === source && row.provider === provider && row.model === model)
+      .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))
+      .sort((a, b) => Date.parse(a.effectiveFrom) - Date.parse(b.effectiveFrom))
+      .at(-1);
+    if (inForce) return inForce;
+  }
+  return null;
+}
+
+function holds(row: ShippedRow, atIso: string): boolean {
+  const at = new Date(atIso);
+  if (row.from && at < new Date(row.from)) return false;
+  if (!row.daily) return true;
+  const time = at.toISOString().slice(11, 19);
+  const { from, to } = row.daily;
+  return to < from ? time >= from || time < to : time >= from && time < to;
+}
+
+function priceOf(source: string, provider: string, model: string, row: ShippedRow): Price {
+  const since = row.from ?? ALWAYS.slice(0, 10);
+  return {
+    id: `${source}:${provider}/${model}@${since}${row.daily ? `T${row.daily.from}/${row.daily.to}` : ''}`,
+    provider,
+    model,
+    effectiveFrom: `${since}T00:00:00.000Z`,
+    source,
+    rates: row.rates,
+    tiers: row.tiers ?? [],
+    picoUsdPerWebSearch: row.picoUsdPerWebSearch,
+    picoUsdPerRequest: row.picoUsdPerRequest,
+  };
+}
+
+const infoOf = (provider: string, model: ShippedModel): ModelInfo => ({
+  provider,
+  model: model.id,
+  name: model.name ?? model.id,
+  contextWindow: model.contextWindow ?? null,
+  maxOutputTokens: model.maxOutputTokens ?? null,
+});
+
+/** "x-20250929" is also written "x-2025-09-29". */
+const withDashedDate = (model: string): string =>
+  model.replace(/(-)(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)/g, '$1$2-$3-$4');
