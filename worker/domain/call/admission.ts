@@ -29,7 +29,10 @@ export interface Admitted {
   startedAtMs: number;
 }
 
-export async function admit(request: PaidCallRequest, deps: PaidCallDeps): Promise<Result<Admitted, Refusal>> {
+export async function admit(
+  request: PaidCallRequest,
+  deps: PaidCallDeps,
+): Promise<Result<Admitted, Refusal>> {
   const startedAtMs = deps.now();
   const { subject, format } = request;
   const routed = await deps.route({ teamId: subject.teamId, model: String(request.body.model), format });

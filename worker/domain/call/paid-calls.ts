@@ -78,7 +78,9 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
   const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
   if (caller?.aborted) cancel();
   caller?.addEventListener('abort', cancel);
-  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => abort.abort(new Error('timeout')));
+  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
+    abort.abort(new Error('timeout')),
+  );
   const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
     judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
   });
@@ -103,7 +105,11 @@ async function textOf(response: Response, signal: AbortSignal): Promise<string |
   return Promise.race([response.text().catch(() => null), aborted]);
 }
 
-function send(admitted: Admitted, flight: Flight, deps: PaidCallDeps): Promise<Result<Response, ProviderFailure>> {
+function send(
+  admitted: Admitted,
+  flight: Flight,
+  deps: PaidCallDeps,
+): Promise<Result<Response, ProviderFailure>> {
   const { request, route, body } = admitted;
   if (flight.signal.aborted) return Promise.resolve(err(NEVER_SENT));
   const outgoing: ForwardRequest = {
@@ -158,14 +164,21 @@ async function read(
     // It had begun to answer: whatever it wrote is charged at its worst.
     return flight.cancelled()
       ? bad('The call was cancelled.', { status: 'cancelled', ending: { kind: 'unconfirmed' } }, 504)
-      : bad('The answer broke off.', { status: 'failed', ending: { kind: 'unconfirmed' } }, flight.signal.aborted ? 504 : 502);
+      : bad(
+          'The answer broke off.',
+          { status: 'failed', ending: { kind: 'unconfirmed' } },
+          flight.signal.aborted ? 504 : 502,
+        );
   }
   const body = parsed(bodyText);
   const reported: ReportedUsage | null = body === undefined ? null : reader.usageOf(body);
   if (body === undefined) {
     // Not JSON in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
     const outputTokens = await deps.count.text(route, bodyText);
-    return bad('It did not answer with JSON.', { status: 'failed', ending: { kind: 'estimated', outputTokens } });
+    return bad('It did not answer with JSON.', {
+      status: 'failed',
+      ending: { kind: 'estimated', outputTokens },
+    });
   }
   const error = reader.errorOf(body);
   if (error !== null) {

@@ -52,7 +52,12 @@ export async function paidStream(
     })
     .finally(() => flight.land());
   deps.waitUntil(done);
-  return ok({ runId: request.runId, body: downstream.body, clampedMaxTokens: admitted.clampedMaxTokens, done });
+  return ok({
+    runId: request.runId,
+    body: downstream.body,
+    clampedMaxTokens: admitted.clampedMaxTokens,
+    done,
+  });
 }
 
 /** Events up to and with the first that has data; keep-alive comments may come before it. */
@@ -87,7 +92,11 @@ function outcomeWithoutStream({ reader }: Admitted, events: SseEvent[]): Pick<Ou
 }
 
 const noEvent = (flight: Flight) =>
-  flight.cancelled() ? 'The call was cancelled.' : flight.signal.aborted ? 'It did not answer in time.' : 'The stream ended before it began.';
+  flight.cancelled()
+    ? 'The call was cancelled.'
+    : flight.signal.aborted
+      ? 'It did not answer in time.'
+      : 'The stream ended before it began.';
 
 const providerFailed = (provider: string, message: string, status: number): Refusal => ({
   reason: 'provider_failed',
@@ -128,7 +137,11 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
   const receipt = await settle(admitted, outcome, deps);
   const refusal =
     outcome.status !== 'succeeded'
-      ? providerFailed(route.provider, outcome.error ?? 'The stream broke off.', flight.signal.aborted ? 504 : 502)
+      ? providerFailed(
+          route.provider,
+          outcome.error ?? 'The stream broke off.',
+          flight.signal.aborted ? 504 : 502,
+        )
       : receipt
         ? null
         : NOT_BOOKED;
@@ -147,11 +160,15 @@ async function outcomeOf(admitted: Admitted, { reader, flight, deps }: Running):
   const reported = reader.usage();
   const ending = reported
     ? ({ kind: 'reported', usage: reported } as const)
-    : ({ kind: 'estimated', outputTokens: await deps.count.text(admitted.route, reader.generated()) } as const);
+    : ({
+        kind: 'estimated',
+        outputTokens: await deps.count.text(admitted.route, reader.generated()),
+      } as const);
   // A server without an end marker has ended well when every answer has its finish reason.
   if (reader.finishing() && reader.error() === null) return { status: 'succeeded', ending };
   if (flight.cancelled()) return { status: 'cancelled', ending, error: 'The caller left.' };
-  const error = reader.error() ?? (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
+  const error =
+    reader.error() ?? (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
   return { status: 'failed', ending, error };
 }
 

@@ -104,7 +104,12 @@ function readingOf(
 ): { usage: Usage; source: UsageSource; flags: string[]; raw: string | null } {
   switch (ending.kind) {
     case 'reported':
-      return { usage: ending.usage.usage, source: 'reported', flags: ending.usage.flags, raw: ending.usage.raw };
+      return {
+        usage: ending.usage.usage,
+        source: 'reported',
+        flags: ending.usage.flags,
+        raw: ending.usage.raw,
+      };
     case 'estimated':
       return {
         usage: worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
@@ -133,7 +138,8 @@ export const endingOfFailure = (failure: ProviderFailure): Ending =>
 /** Our caller's answer. Statuses that speak about OUR key or bill at the provider must not look like the caller's own: 502. */
 export function refusalOfFailure(provider: string, failure: ProviderFailure): Refusal {
   const ours = [401, 402, 403, 407].includes(failure.status);
-  const status = failure.status >= 400 && !ours ? failure.status : failure.failure === 'unknown' && !ours ? 504 : 502;
+  const status =
+    failure.status >= 400 && !ours ? failure.status : failure.failure === 'unknown' && !ours ? 504 : 502;
   return {
     reason: 'provider_failed',
     provider,
