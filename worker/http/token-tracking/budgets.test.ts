@@ -19,8 +19,8 @@ const log = (fetch: Fetch, inputTokens: number, more = {}) =>
   });
 
 describe('budgets over HTTP', () => {
-  it('are made, listed, changed and deleted', async () => {
-    const { fetch } = await makeTeam();
+  it('are made, listed, changed and deleted, each time with an audit row', async () => {
+    const { fetch, teamId } = await makeTeam();
     const [made, budget] = await answer<{ id: string }>(
       fetch(PATH, { json: { ...month, timeZone: 'Europe/Berlin', anchor: { dayOfMonth: 15 } } }),
     );
@@ -41,6 +41,16 @@ describe('budgets over HTTP', () => {
     expect(await answer(fetch(`${PATH}/${budget.id}`, { method: 'DELETE' }))).toEqual([204, null]);
     expect((await patch(fetch, budget.id, {})).status).toBe(404);
     expect(await answer(fetch(PATH))).toEqual([200, { data: [], nextCursor: null }]);
+    const [, log] = await answer<{ data: { action: string }[] }>(fetch(`/api/teams/${teamId}/audit-log`));
+    expect(log.data.filter(({ action }) => action.startsWith('budget.'))).toMatchObject([
+      { action: 'budget.delete', target: budget.id, before: { limitNanoUsd: 0 } },
+      {
+        action: 'budget.update',
+        before: { limitNanoUsd: 5_000_000 },
+        after: { limitNanoUsd: 0, policy: 'warn' },
+      },
+      { action: 'budget.create', after: { scope: { type: 'team' } } },
+    ]);
   });
 
   it.each([

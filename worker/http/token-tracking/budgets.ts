@@ -3,8 +3,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { DEFAULT_THRESHOLDS } from '../../domain/budget/alerts.ts';
 import { SCOPE_TYPES, WINDOWS, type Budget, type Scope } from '../../domain/budget/budget.ts';
 import { isTimeZone } from '../../domain/budget/periods.ts';
+import { audit } from '../../store/audit.ts';
 import { scopeExists } from '../../store/nouns.ts';
 import { findTeam } from '../../store/teams.ts';
+import { byCaller } from '../audited.ts';
 import { Refused } from '../errors.ts';
 import { answers, jsonBody, newRoutes, pageOf, pageQuery } from '../routes.ts';
 
@@ -87,6 +89,17 @@ const invalid = (at: string, message: string) =>
   new Refused({ reason: 'invalid', issues: [{ path: at, message }] });
 const noBudget = () => new Refused({ reason: 'not_found', message: 'There is no such budget.' });
 
+/** What an audit row tells of a budget: what people set, not where it stands. */
+const limitsOf = ({ scope, window, timeZone, anchor, limitNanoUsd, policy, thresholds }: Budget) => ({
+  scope,
+  window,
+  timeZone,
+  anchor,
+  limitNanoUsd,
+  policy,
+  thresholds,
+});
+
 /** The scope as it is kept, or 422 naming its id. */
 async function checkedScope(
   db: D1Database,
@@ -145,7 +158,14 @@ export const budgets = newRoutes()
         timeZone: asked.timeZone ?? (await findTeam(db, teamId))?.timeZone ?? 'UTC',
         createdAt: new Date(now()).toISOString(),
       };
-      return c.json(await team(teamId).createBudget(budget), 201);
+      const status = await team(teamId).createBudget(budget);
+      await audit(c.get('services'), {
+        ...byCaller(c),
+        action: 'budget.create',
+        target: budget.id,
+        after: limitsOf(status),
+      });
+      return c.json(status, 201);
     },
   )
   .openapi(
@@ -171,9 +191,18 @@ export const budgets = newRoutes()
       responses: answers(200, 'The budget as it stands now.', budgetSchema),
     }),
     async (c) => {
+      const { id } = c.req.valid('param');
       const team = c.get('services').team(c.get('actor').teamId);
-      const status = await team.updateBudget(c.req.valid('param').id, c.req.valid('json'));
+      const before = await team.getBudget(id);
+      const status = before && (await team.updateBudget(id, c.req.valid('json')));
       if (!status) throw noBudget();
+      await audit(c.get('services'), {
+        ...byCaller(c),
+        action: 'budget.update',
+        target: id,
+        before: limitsOf(before),
+        after: limitsOf(status),
+      });
       return c.json(status, 200);
     },
   )
@@ -186,8 +215,16 @@ export const budgets = newRoutes()
       responses: { 204: { description: 'It is gone.' } },
     }),
     async (c) => {
+      const { id } = c.req.valid('param');
       const team = c.get('services').team(c.get('actor').teamId);
-      if (!(await team.deleteBudget(c.req.valid('param').id))) throw noBudget();
+      const before = await team.getBudget(id);
+      if (!before || !(await team.deleteBudget(id))) throw noBudget();
+      await audit(c.get('services'), {
+        ...byCaller(c),
+        action: 'budget.delete',
+        target: id,
+        before: limitsOf(before),
+      });
       return c.body(null, 204);
     },
   );
