@@ -13,4 +13,7 @@ export const ACCESS: Record<string, Access> = {
   // guarded by the launcher's own token
   'POST /api/operator/seed': 'public',
   'GET /api/me': 'signed-in',
+  // money
+  'GET /api/models': 'team.read',
+  'POST /api/token-tracking/estimate': 'usage.read',
 };

@@ -6,9 +6,11 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { estimate } from './estimate.ts';
 import { health } from './health.ts';
 import { me } from './me.ts';
 import { operator } from './operator.ts';
+import { models } from './models.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
 
@@ -75,7 +77,13 @@ export function createApp() {
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
   );
 
-  const api = app.route('/', health).route('/', signIn).route('/', operator).route('/', me);
+  const api = app
+    .route('/', health)
+    .route('/', signIn)
+    .route('/', operator)
+    .route('/', me)
+    .route('/', models)
+    .route('/', estimate);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }
