@@ -8,11 +8,17 @@ import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { estimate } from './estimate.ts';
 import { health } from './health.ts';
+import { invitations } from './invitations.ts';
+import { keys } from './keys.ts';
 import { me } from './me.ts';
+import { members } from './members.ts';
+import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { models } from './models.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
+import { teams } from './teams.ts';
+import { workflows } from './workflows.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -82,6 +88,12 @@ export function createApp() {
     .route('/', signIn)
     .route('/', operator)
     .route('/', me)
+    .route('/', teams)
+    .route('/', members)
+    .route('/', invitations)
+    .route('/', keys)
+    .route('/', nodeTypes)
+    .route('/', workflows)
     .route('/', models)
     .route('/', estimate);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });

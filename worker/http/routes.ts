@@ -1,5 +1,6 @@
 /** What every route file starts from: a typed OpenAPIHono whose validation errors are our own 422. */
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { createMiddleware } from 'hono/factory';
 import type { Role } from '../domain/access/roles.ts';
 import type { Services } from '../services.ts';
 import type { ApiKey } from '../store/keys.ts';
@@ -90,4 +91,24 @@ export const pageOf = <S extends z.ZodType>(item: S) =>
 export const jsonBody = <S extends z.ZodType>(schema: S) => ({
   required: true as const,
   content: { 'application/json': { schema } },
+});
+
+/** `{id}` in a path; whether it is anybody's is the handler's 404. */
+export const idParam = z.object({ id: z.string().max(100) });
+/** The name of a thing: shown as text wherever it appears. */
+export const nameText = z.string().trim().min(1).max(100);
+
+/** `request` and `middleware` of a POST whose body may be missing or empty, which then counts as `{}`. */
+export const optionalJsonBody = <S extends z.ZodType, R extends object>(schema: S, request: R) => ({
+  request: { ...request, body: jsonBody(schema) },
+  middleware: createMiddleware(async function emptyBodyIsEmptyObject(c, next) {
+    const text = await c.req.text();
+    if (text.trim() === '') {
+      const headers = new Headers(c.req.raw.headers);
+      headers.set('content-type', 'application/json');
+      c.req.raw = new Request(c.req.raw.url, { method: c.req.method, headers, body: '{}' });
+      c.req.bodyCache = {};
+    }
+    await next();
+  }),
 });

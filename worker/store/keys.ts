@@ -1,8 +1,9 @@
 /** Team API keys. Only the SHA-256 of the whole key is stored: what is shown once cannot be shown again. */
-import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { and, desc, eq, isNull, lt, or } from 'drizzle-orm';
 import { apiKeyPrefix } from '../domain/access/api-key.ts';
 import type { Role } from '../domain/access/roles.ts';
 import type { Db } from '../services.ts';
+import { pageFrom, type PageOptions } from './page.ts';
 import { apiKey } from './schema.ts';
 
 /** A key as it stands in D1, without its hash. Times are ISO. */
@@ -42,6 +43,19 @@ export async function findKey(db: Db, teamId: string, id: string): Promise<ApiKe
   const row = await db.query.apiKey.findFirst({ where: and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)) });
   return row ? withoutHash(row) : null;
 }
+
+export async function listKeys(db: Db, teamId: string, { limit, cursor }: PageOptions) {
+  const rows = await db
+    .select()
+    .from(apiKey)
+    .where(and(eq(apiKey.teamId, teamId), cursor === undefined ? undefined : lt(apiKey.id, cursor)))
+    .orderBy(desc(apiKey.id))
+    .limit(limit + 1);
+  return pageFrom(rows.map(withoutHash), limit);
+}
+
+export const deleteKey = (db: Db, teamId: string, id: string) =>
+  db.delete(apiKey).where(and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)));
 
 /** The row of a new key: all that is kept of it. */
 export async function keyRow(key: string, row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>) {

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
+import type { Expressions } from '../workflow/expression.ts';
 
 /** engine.md rule 5. `refused` = no retry, `not_sent` = safe to retry, `unknown` = may have happened, `over_budget` = pause the run. */
 export type NodeFailure =
@@ -14,6 +15,8 @@ export type NodeFailure =
       field?: string;
       position?: number;
       retryAfterMs?: number;
+      /** what a failed attempt was billed all the same */
+      spend?: NodeSpend;
     }
   | { reason: 'over_budget'; refusal: Refusal };
 
@@ -29,6 +32,8 @@ export interface NodeOutcome {
   handle?: string;
   spend?: NodeSpend;
   logs?: string[];
+  /** to be kept as one of the workflow's outputs; written once by (execution, node, item) */
+  stored?: { value: unknown; tags: string[] };
 }
 
 export interface NodeType<Config = unknown, Deps = unknown> {
@@ -44,8 +49,12 @@ export interface NodeType<Config = unknown, Deps = unknown> {
   defaultConfig: Record<string, unknown>;
   /** fields of config that hold a JSONata expression (not a template) */
   expressionFields: readonly string[];
+  /** fields of config that hold a template when there is `{{` in them, else a JSONata expression */
+  eitherFields?: readonly string[];
   /** source handles; one unnamed handle when empty */
   handles: readonly string[];
+  /** for kinds whose handles follow from their config (switch) */
+  handlesOf?(config: Record<string, unknown>): readonly string[];
   /** 'inline' = pure and cheap, evaluated without a hop; 'io' = runs under a lease; 'scope' and 'wait' belong to the engine itself */
   execution: 'inline' | 'io' | 'scope' | 'wait';
   /** may it safely run twice? (engine.md rule 5) */
@@ -68,8 +77,21 @@ export interface NodeContext<Deps = unknown> {
   scope: Record<string, unknown>;
   /** the single incoming value (or the trigger's input) */
   input: unknown;
+  /** evaluates the kind's own expression fields */
+  expressions: Expressions;
+  /** what the run may still spend of its own budget is judged against this; null = none */
+  budgetNanoUsd: number | null;
+  /** tags of the workflow and of who started the run */
+  tags: string[];
+  keyId: string | null;
+  memberId: string | null;
   signal: AbortSignal;
+  /** what is left of the node's time */
+  timeoutMs: number;
   deps: Deps;
 }
 
-export const defineNode = <Config, Deps>(node: NodeType<Config, Deps>): NodeType<Config, Deps> => node;
+/** Keeps `kind` a literal, so that the registry's key type can be read off it. */
+export const defineNode = <const Kind extends string, Config>(
+  node: NodeType<Config> & { kind: Kind },
+): NodeType<Config> & { kind: Kind } => node;

@@ -1,0 +1,226 @@
+/** /api/workflows: drafts are saved as they are edited, versions are published and never change. Running them: executions.ts. */
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Issue } from '../domain/refusal.ts';
+import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
+import { checkDefinition } from '../domain/workflow/graph.ts';
+import { evaluators, nodeKinds } from '../nodes/registry.ts';
+import {
+  deleteWorkflow,
+  findWorkflow,
+  insertWorkflow,
+  listVersions,
+  listWorkflows,
+  publishDraft,
+  saveDraft,
+  type WorkflowRow,
+} from '../store/workflows.ts';
+import { Refused } from './errors.ts';
+import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
+
+const issueSchema = z.object({ path: z.string(), message: z.string() });
+export const idParam = z.object({ id: z.string().max(64) });
+
+export const workflowSchema = definitionSchema
+  .extend({
+    id: z.string(),
+    /** counts up with every save; send it back with PUT to be told (409) when somebody else saved in between */
+    draftRevision: z.int(),
+    publishedVersion: z.int().nullable(),
+    active: z.boolean(),
+    /** what still keeps the draft from being published and run */
+    problems: z.array(issueSchema),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi('Workflow');
+
+const summarySchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string(),
+    draftRevision: z.int(),
+    publishedVersion: z.int().nullable(),
+    active: z.boolean(),
+    nodeCount: z.int(),
+    lastExecutionId: z.string().nullable(),
+    lastExecutionStatus: z.string().nullable(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi('WorkflowSummary');
+
+const versionSchema = z
+  .object({
+    version: z.int(),
+    definitionHash: z.string(),
+    definition: definitionSchema,
+    note: z.string(),
+    author: z.string(),
+    createdAt: z.string(),
+  })
+  .openapi('WorkflowVersion');
+
+/** A workflow as it is answered: the draft's fields flat, beside what is known of it. */
+function shown(row: WorkflowRow) {
+  const { draft, teamId: _, ...rest } = row;
+  const { problems } = checkDefinition(draft, nodeKinds, evaluators);
+  return { ...rest, ...draft, problems };
+}
+
+/** Refuses (422) a definition whose structure is broken; answers what a draft still lacks. */
+export function requireSound(definition: Definition): Issue[] {
+  const { errors, problems } = checkDefinition(definition, nodeKinds, evaluators);
+  if (errors.length > 0) throw new Refused({ reason: 'invalid', issues: errors });
+  return problems;
+}
+
+/** Refuses (422) a definition that cannot run yet. */
+export function requireRunnable(definition: Definition): void {
+  const issues = requireSound(definition);
+  if (issues.length > 0) throw new Refused({ reason: 'invalid', issues });
+}
+
+export const noWorkflow = (id: string) =>
+  new Refused({ reason: 'not_found', message: `There is no workflow "${id}".` });
+
+export const workflows = newRoutes()
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/workflows',
+      summary: 'The workflows of the team, newest first',
+      request: { query: pageQuery },
+      responses: answers(200, 'One page.', pageOf(summarySchema)),
+    }),
+    async (c) => {
+      const { limit, cursor } = c.req.valid('query');
+      return c.json(await listWorkflows(c.get('services').db, c.get('actor').teamId, limit, cursor), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows',
+      summary: 'Create a workflow from a definition',
+      request: { body: jsonBody(definitionSchema) },
+      responses: answers(
+        201,
+        'The workflow; `problems` says what still keeps it from running.',
+        workflowSchema,
+      ),
+    }),
+    async (c) => {
+      const draft = c.req.valid('json');
+      requireSound(draft);
+      const { db, newId, now } = c.get('services');
+      const row = await insertWorkflow(db, {
+        id: newId('workflow'),
+        teamId: c.get('actor').teamId,
+        draft,
+        at: new Date(now()).toISOString(),
+      });
+      return c.json(shown(row), 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/workflows/{id}',
+      summary: 'One workflow with its draft',
+      request: { params: idParam },
+      responses: answers(200, 'The workflow.', workflowSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const row = await findWorkflow(c.get('services').db, c.get('actor').teamId, id);
+      if (!row) throw noWorkflow(id);
+      return c.json(shown(row), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'put',
+      path: '/api/workflows/{id}',
+      summary: 'Save the draft',
+      request: {
+        params: idParam,
+        body: jsonBody(definitionSchema.extend({ draftRevision: z.int().optional() })),
+      },
+      responses: answers(200, 'The workflow as saved.', workflowSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { draftRevision, ...draft } = c.req.valid('json');
+      requireSound(draft);
+      const { db, now } = c.get('services');
+      const saved = await saveDraft(db, {
+        teamId: c.get('actor').teamId,
+        id,
+        draft,
+        revision: draftRevision,
+        at: new Date(now()).toISOString(),
+      });
+      if (saved.ok) return c.json(shown(saved.value), 200);
+      if (saved.error === 'not_found') throw noWorkflow(id);
+      throw new Refused({
+        reason: 'conflict',
+        message: `The draft was saved by somebody else: it is at revision ${saved.error.conflict}, not ${draftRevision}.`,
+      });
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'delete',
+      path: '/api/workflows/{id}',
+      summary: 'Delete a workflow; its executions and outputs stay',
+      request: { params: idParam },
+      responses: answers(200, 'It is gone.', z.object({ id: z.string() })),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      if (!(await deleteWorkflow(c.get('services').db, c.get('actor').teamId, id))) throw noWorkflow(id);
+      return c.json({ id }, 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/publish',
+      summary: 'Make the draft the published version',
+      ...optionalJsonBody(z.strictObject({ note: z.string().max(2000).optional() }), { params: idParam }),
+      responses: answers(201, 'The version.', z.object({ workflowId: z.string(), version: z.int() })),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { note = '' } = c.req.valid('json');
+      const { db, now } = c.get('services');
+      const actor = c.get('actor');
+      const row = await findWorkflow(db, actor.teamId, id);
+      if (!row) throw noWorkflow(id);
+      requireRunnable(row.draft);
+      const version = await publishDraft(db, row, {
+        author: actor.userId ?? actor.keyId ?? '',
+        note,
+        at: new Date(now()).toISOString(),
+      });
+      return c.json({ workflowId: id, version }, 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/workflows/{id}/versions',
+      summary: 'Published versions, newest first',
+      request: { params: idParam, query: pageQuery },
+      responses: answers(200, 'One page.', pageOf(versionSchema)),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { limit, cursor } = c.req.valid('query');
+      const { db } = c.get('services');
+      const { teamId } = c.get('actor');
+      if (!(await findWorkflow(db, teamId, id))) throw noWorkflow(id);
+      return c.json(await listVersions(db, teamId, id, limit, cursor), 200);
+    },
+  );

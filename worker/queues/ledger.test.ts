@@ -1,0 +1,184 @@
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import type { OutboxRow, Settlement } from '../domain/budget/budget.ts';
+import { NO_USAGE } from '../domain/cost/usage.ts';
+import { services } from '../services.ts';
+import { carryToLedger, ledgerCut } from '../store/ledger.ts';
+import { drainOutbox } from './ledger.ts';
+
+const record = services(env);
+
+function settled(teamId: string, runId: string, over: Partial<Settlement> = {}): Settlement {
+  return {
+    runId,
+    attempt: 1,
+    subject: {
+      teamId,
+      keyId: 'key_1',
+      memberId: 'mem_1',
+      groupIds: ['grp_1'],
+      promptId: 'prm_1',
+      promptVersion: 2,
+      tags: ['a', 'b', 'a'],
+    },
+    provider: 'sandbox',
+    model: 'sandbox-small',
+    executionType: 'gateway',
+    status: 'succeeded',
+    billed: true,
+    costNanoUsd: 1000,
+    usage: { ...NO_USAGE, inputTokens: 10, outputTokens: 5 },
+    source: 'reported',
+    flags: [],
+    priced: true,
+    priceId: 'sandbox:sandbox/sandbox-small@2026-01-01',
+    rawUsage: '{"prompt_tokens":10}',
+    latencyMs: 12.7,
+    ...over,
+  };
+}
+const count = async (table: string, teamId: string) =>
+  (await env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE team_id = ?`)
+    .bind(teamId)
+    .first<{ n: number }>())!.n;
+
+describe('the outbox on its way to D1', () => {
+  it('B05: the same rows delivered twice, whole and in part, give one ledger row and one debit', async () => {
+    const teamId = 'team_twice';
+    const rows: OutboxRow[] = [1, 2, 3].map((seq) => ({
+      seq,
+      settlement: settled(teamId, `run_${seq}`),
+      at: '2026-11-20T12:16:00.000Z',
+    }));
+    const newId = () => record.newId('ledger');
+    await carryToLedger(env.DB, teamId, { rows: rows.slice(0, 2), newId });
+    await carryToLedger(env.DB, teamId, { rows, newId });
+    await Promise.all([
+      carryToLedger(env.DB, teamId, { rows, newId }),
+      carryToLedger(env.DB, teamId, { rows, newId }),
+    ]);
+    expect(await ledgerCut(env.DB, teamId)).toEqual({
+      ledgerNanoUsd: 3000,
+      rollupNanoUsd: 3000,
+      watermarkSeq: 3,
+    });
+    expect(await count('ledger', teamId)).toBe(3);
+    expect(await count('run', teamId)).toBe(3);
+    const { results } = await env.DB.prepare(
+      'SELECT dimension, key, start, runs, input_tokens, cost_nano_usd FROM rollup WHERE team_id = ? ORDER BY dimension, key',
+    )
+      .bind(teamId)
+      .all();
+    const sums = {
+      start: Date.parse('2026-11-20T12:15:00Z') / 1000,
+      runs: 3,
+      input_tokens: 30,
+      cost_nano_usd: 3000,
+    };
+    expect(results).toEqual(
+      [
+        ['group', 'grp_1'],
+        ['key', 'key_1'],
+        ['member', 'mem_1'],
+        ['model', 'sandbox-small'],
+        ['prompt', 'prm_1'],
+        ['tag', 'a'],
+        ['tag', 'b'],
+        ['team', ''],
+      ].map(([dimension, key]) => ({ dimension, key, ...sums })),
+    );
+  });
+
+  it('writes an unbilled attempt on the run only, and adds up the attempts of one run', async () => {
+    const teamId = 'team_attempts';
+    const team = record.team(teamId);
+    await team.settle(
+      settled(teamId, 'run_1', {
+        status: 'failed',
+        billed: false,
+        costNanoUsd: 0,
+        usage: NO_USAGE,
+        error: '429',
+      }),
+    );
+    await team.settle(settled(teamId, 'run_1', { attempt: 2 }));
+    await drainOutbox(record, teamId);
+    expect(await count('ledger', teamId)).toBe(1);
+    expect(
+      await env.DB.prepare(
+        'SELECT attempts, status, cost_nano_usd, input_tokens, error FROM run WHERE team_id = ?',
+      )
+        .bind(teamId)
+        .first(),
+    ).toEqual({ attempts: 2, status: 'succeeded', cost_nano_usd: 1000, input_tokens: 10, error: null });
+  });
+
+  it('B15: a call that is free on purpose has its row, with cost 0 and a price', async () => {
+    const teamId = 'team_free';
+    await record.team(teamId).settle(settled(teamId, 'run_free', { costNanoUsd: 0 }));
+    await drainOutbox(record, teamId);
+    const row = await env.DB.prepare('SELECT cost_nano_usd, priced, source FROM ledger WHERE team_id = ?')
+      .bind(teamId)
+      .first();
+    expect(row).toEqual({ cost_nano_usd: 0, priced: 1, source: 'reported' });
+  });
+
+  it('B21: counters, ledger and rollups are equal at any instant, also while rows are on their way', async () => {
+    const teamId = 'team_b21';
+    const team = record.team(teamId);
+    await team.createBudget({
+      id: 'bud_b21',
+      scope: { type: 'tag', id: 'odd' },
+      window: 'total',
+      timeZone: 'UTC',
+      anchor: {},
+      limitNanoUsd: null,
+      policy: 'block',
+      thresholds: [],
+      createdAt: '2026-01-01T00:00:00.000Z',
+    });
+    const settles = (async () => {
+      for (let i = 0; i < 120; i++)
+        await team.settle(
+          settled(teamId, `run_${i}`, {
+            costNanoUsd: 997 * (i + 1),
+            subject: { teamId, tags: i % 2 ? ['odd'] : ['even'] },
+          }),
+        );
+    })();
+    const drifts: number[] = [];
+    let done = false;
+    const drains = (async () => {
+      while (!done) await drainOutbox(record, teamId);
+    })();
+    const cuts = (async () => {
+      while (!done) {
+        const cut = await ledgerCut(env.DB, teamId);
+        const own = await team.cutAt(cut.watermarkSeq);
+        drifts.push(
+          own.counterNanoUsd - cut.ledgerNanoUsd - own.pendingNanoUsd,
+          cut.ledgerNanoUsd - cut.rollupNanoUsd,
+        );
+      }
+    })();
+    await settles;
+    done = true;
+    await Promise.all([drains, cuts]);
+    await drainOutbox(record, teamId);
+    expect(drifts.length).toBeGreaterThan(10);
+    expect(new Set(drifts)).toEqual(new Set([0]));
+    const odd = await env.DB.prepare(
+      `SELECT sum(cost_nano_usd) AS cost FROM ledger WHERE team_id = ? AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = 'odd')`,
+    )
+      .bind(teamId)
+      .first<{ cost: number }>();
+    expect(await team.listBudgets()).toMatchObject([{ spentNanoUsd: odd!.cost }]);
+    expect((await team.cutAt(120)).counterNanoUsd).toBe((997 * 120 * 121) / 2);
+  });
+
+  it('is carried by the queue without anybody asking', async () => {
+    const teamId = 'team_queue';
+    await record.team(teamId).settle(settled(teamId, 'run_1'));
+    await expect.poll(() => count('ledger', teamId), { timeout: 5000 }).toBe(1);
+  });
+});

@@ -1,0 +1,153 @@
+/** The ledger in D1: how settled attempts get in, exactly once, and how they are read. */
+import type { OutboxRow } from '../domain/budget/budget.ts';
+
+/** Rollups are kept per quarter of an hour, in unix seconds. */
+export const ROLLUP_SECONDS = 900;
+
+/** The dimensions a row counts in, each pair once: rollup sums of 'team' equal the ledger. */
+export function dimensionsOf({ settlement }: OutboxRow): [dimension: string, key: string][] {
+  const { subject, model } = settlement;
+  const dimensions: [string, string][] = [
+    ['team', ''],
+    ['model', model],
+  ];
+  if (subject.promptId) dimensions.push(['prompt', subject.promptId]);
+  if (subject.workflowId) dimensions.push(['workflow', subject.workflowId]);
+  if (subject.memberId) dimensions.push(['member', subject.memberId]);
+  if (subject.keyId) dimensions.push(['key', subject.keyId]);
+  for (const group of new Set(subject.groupIds)) dimensions.push(['group', group]);
+  for (const tag of new Set(subject.tags)) dimensions.push(['tag', tag]);
+  return dimensions;
+}
+
+/** One outbox row as flat JSON, the shape the three statements below read. */
+function flat(row: OutboxRow, id: string) {
+  const { settlement: s, seq, at } = row;
+  return {
+    id,
+    seq,
+    at,
+    start: Math.floor(Date.parse(at) / 1000 / ROLLUP_SECONDS) * ROLLUP_SECONDS,
+    billed: s.billed ? 1 : 0,
+    runId: s.runId,
+    attempt: s.attempt,
+    status: s.status,
+    source: s.source,
+    flags: JSON.stringify(s.flags),
+    executionType: s.executionType,
+    provider: s.provider,
+    model: s.model,
+    inputTokens: s.usage.inputTokens,
+    cacheReadTokens: s.usage.cacheReadTokens,
+    cacheWriteTokens: s.usage.cacheWriteTokens + s.usage.cacheWrite1hTokens,
+    outputTokens: s.usage.outputTokens,
+    reasoningTokens: s.usage.reasoningTokens,
+    cost: s.billed ? s.costNanoUsd : 0,
+    priced: s.priced ? 1 : 0,
+    priceId: s.priceId,
+    promptId: s.subject.promptId ?? null,
+    promptVersion: s.subject.promptVersion ?? null,
+    workflowId: s.subject.workflowId ?? null,
+    executionId: s.subject.executionId ?? null,
+    nodeId: s.subject.nodeId ?? null,
+    memberId: s.subject.memberId ?? null,
+    keyId: s.subject.keyId ?? null,
+    tags: JSON.stringify([...new Set(s.subject.tags)]),
+    usage: JSON.stringify(s.usage),
+    rawUsage: s.rawUsage,
+    latencyMs: Math.round(s.latencyMs),
+    error: s.error ?? null,
+    dimensions: dimensionsOf(row),
+  };
+}
+
+/** Only rows that are not in the ledger yet: that is why it must run before the ledger's own insert. */
+const ADD_TO_ROLLUPS = `
+INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd)
+SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', count(*),
+  sum(r.value ->> 'inputTokens'), sum(r.value ->> 'outputTokens'), sum(r.value ->> 'cost')
+FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
+WHERE r.value ->> 'billed' = 1 AND NOT EXISTS (
+  SELECT 1 FROM ledger AS l
+  WHERE l.team_id = ?1 AND l.run_id = r.value ->> 'runId' AND l.attempt = r.value ->> 'attempt')
+GROUP BY 2, 3, 4
+ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
+  runs = runs + excluded.runs,
+  input_tokens = input_tokens + excluded.input_tokens,
+  output_tokens = output_tokens + excluded.output_tokens,
+  cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
+
+const ADD_TO_LEDGER = `
+INSERT INTO ledger (id, team_id, seq, run_id, attempt, status, source, flags, execution_type, provider, model,
+  input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nano_usd, priced, price_id,
+  prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, usage_json, raw_usage, latency_ms,
+  created_at)
+SELECT value ->> 'id', ?1, value ->> 'seq', value ->> 'runId', value ->> 'attempt', value ->> 'status', value ->> 'source',
+  value ->> 'flags', value ->> 'executionType', value ->> 'provider', value ->> 'model',
+  value ->> 'inputTokens', value ->> 'cacheReadTokens', value ->> 'cacheWriteTokens', value ->> 'outputTokens',
+  value ->> 'reasoningTokens', value ->> 'cost', value ->> 'priced', value ->> 'priceId',
+  value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
+  value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
+  value ->> 'latencyMs', value ->> 'at'
+FROM json_each(?2) WHERE value ->> 'billed' = 1
+ON CONFLICT DO NOTHING`;
+
+/** One row per run: its attempts are added up, its newest attempt names its end. */
+const ADD_TO_RUNS = `
+INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
+  latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, last_seq,
+  created_at)
+SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', value ->> 'provider', value ->> 'model', 1,
+  value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'latencyMs', value ->> 'error',
+  value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
+  value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'seq', value ->> 'at'
+FROM json_each(?2) WHERE true
+ON CONFLICT (team_id, id) DO UPDATE SET
+  status = excluded.status, provider = excluded.provider, model = excluded.model, error = excluded.error,
+  attempts = attempts + 1,
+  input_tokens = input_tokens + excluded.input_tokens,
+  output_tokens = output_tokens + excluded.output_tokens,
+  cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
+  latency_ms = latency_ms + excluded.latency_ms,
+  last_seq = excluded.last_seq
+WHERE excluded.last_seq > run.last_seq`;
+
+/** Writes outbox rows of one team to ledger, rollups and runs in one transaction. Rows that are there already change nothing. */
+export async function carryToLedger(
+  db: D1Database,
+  teamId: string,
+  { rows, newId }: { rows: readonly OutboxRow[]; newId: () => string },
+): Promise<void> {
+  if (rows.length === 0) return;
+  const json = JSON.stringify(rows.map((row) => flat(row, newId())));
+  await db.batch(
+    [ADD_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) => db.prepare(sql).bind(teamId, json)),
+  );
+}
+
+/** D1's side of a reconciliation, read in one transaction: the sums, and how far the ledger goes. */
+export interface LedgerCut {
+  ledgerNanoUsd: number;
+  rollupNanoUsd: number;
+  watermarkSeq: number;
+}
+
+export async function ledgerCut(db: D1Database, teamId: string): Promise<LedgerCut> {
+  const [ledger, rollup] = await db.batch<{ cost: number; seq: number }>([
+    db
+      .prepare(
+        'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
+      )
+      .bind(teamId),
+    db
+      .prepare(
+        "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
+      )
+      .bind(teamId),
+  ]);
+  return {
+    ledgerNanoUsd: ledger!.results[0]!.cost,
+    rollupNanoUsd: rollup!.results[0]!.cost,
+    watermarkSeq: ledger!.results[0]!.seq,
+  };
+}
