@@ -9,6 +9,7 @@ import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { health } from './health.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
+import { forTheLog } from './log.ts';
 import { me } from './me.ts';
 import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
@@ -61,8 +62,7 @@ export function createApp() {
         level: 'error',
         requestId: c.get('requestId'),
         path: c.req.path,
-        message: String(error),
-        stack: (error as Error).stack,
+        ...forTheLog(error),
       }),
     );
     return c.json(
