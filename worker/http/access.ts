@@ -40,4 +40,7 @@ export const ACCESS: Record<string, Access> = {
   'DELETE /api/workflows/:id': 'workflow.write',
   'POST /api/workflows/:id/publish': 'workflow.write',
   'GET /api/workflows/:id/versions': 'workflow.read',
+  // money
+  'GET /api/models': 'team.read',
+  'POST /api/token-tracking/estimate': 'usage.read',
 };

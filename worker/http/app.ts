@@ -6,6 +6,7 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { estimate } from './estimate.ts';
 import { health } from './health.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
@@ -14,6 +15,7 @@ import { me } from './me.ts';
 import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
+import { models } from './models.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
@@ -91,7 +93,9 @@ export function createApp() {
     .route('/', invitations)
     .route('/', keys)
     .route('/', nodeTypes)
-    .route('/', workflows);
+    .route('/', workflows)
+    .route('/', models)
+    .route('/', estimate);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }
