@@ -10,6 +10,7 @@ import { estimate } from './estimate.ts';
 import { health } from './health.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
+import { forTheLog } from './log.ts';
 import { me } from './me.ts';
 import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
@@ -63,8 +64,7 @@ export function createApp() {
         level: 'error',
         requestId: c.get('requestId'),
         path: c.req.path,
-        message: String(error),
-        stack: (error as Error).stack,
+        ...forTheLog(error),
       }),
     );
     return c.json(
