@@ -43,4 +43,16 @@ export const ACCESS: Record<string, Access> = {
   // money
   'GET /api/models': 'team.read',
   'POST /api/token-tracking/estimate': 'usage.read',
+  // token tracking
+  'GET /api/token-tracking/budget': 'usage.read',
+  'POST /api/token-tracking/budget': 'budget.write',
+  'GET /api/token-tracking/budget/:id': 'usage.read',
+  'PATCH /api/token-tracking/budget/:id': 'budget.write',
+  'DELETE /api/token-tracking/budget/:id': 'budget.write',
+  'GET /api/token-tracking/alerts': 'usage.read',
+  'GET /api/token-tracking/ledger': 'usage.read',
+  'GET /api/token-tracking/reconcile': 'usage.read',
+  'GET /api/token-tracking/stats': 'usage.read',
+  'POST /api/token-tracking/log': 'run.create',
+  'GET /api/live': 'usage.read',
 };
