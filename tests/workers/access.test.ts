@@ -32,6 +32,16 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
     }),
   },
   { path: '/api/keys/:id', make: async (a) => ({ id: a.keyId }) },
+  {
+    path: '/api/token-tracking/budget/:id',
+    make: async (a) => ({
+      id: await created(a, '/api/token-tracking/budget', {
+        scope: { type: 'team' },
+        window: 'day',
+        limitNanoUsd: null,
+      }),
+    }),
+  },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
 ];
 

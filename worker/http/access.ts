@@ -53,4 +53,16 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',
   'GET /api/integrations/openai/v1/models': 'team.read',
   'GET /api/integrations/openai/v1/models/:model{.+}': 'team.read',
+  // token tracking
+  'GET /api/token-tracking/budget': 'usage.read',
+  'POST /api/token-tracking/budget': 'budget.write',
+  'GET /api/token-tracking/budget/:id': 'usage.read',
+  'PATCH /api/token-tracking/budget/:id': 'budget.write',
+  'DELETE /api/token-tracking/budget/:id': 'budget.write',
+  'GET /api/token-tracking/alerts': 'usage.read',
+  'GET /api/token-tracking/ledger': 'usage.read',
+  'GET /api/token-tracking/reconcile': 'usage.read',
+  'GET /api/token-tracking/stats': 'usage.read',
+  'POST /api/token-tracking/log': 'run.create',
+  'GET /api/live': 'usage.read',
 };

@@ -13,6 +13,7 @@ import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
 import { forTheLog } from './log.ts';
+import { live } from './live.ts';
 import { me } from './me.ts';
 import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
@@ -22,6 +23,7 @@ import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
 import { workflows } from './workflows.ts';
+import { tokenTracking } from './token-tracking/index.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -99,7 +101,9 @@ export function createApp() {
     .route('/', integrations)
     .route('/', openaiGateway)
     .route('/', models)
-    .route('/', estimate);
+    .route('/', estimate)
+    .route('/', tokenTracking)
+    .route('/', live);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }

@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { SANDBOX_MAX_OUTPUT_TOKENS } from '../domain/cost/sandbox-prices.ts';
 import { services } from '../services.ts';
 import { ledger } from '../store/schema.ts';
 import { anonymous, makeTeam } from '../../tests/workers/fixtures.ts';
@@ -78,7 +79,7 @@ describe('POST /api/token-tracking/estimate', () => {
     ).json()) as Answer;
     // 2 x 3 framing, 3 priming, "system" "user" 1 each, "Be brief." 3, "hello world" 2
     expect(answer.inputTokens).toBe(16);
-    expect(answer.outputTokens.max).toBe(4_096);
+    expect(answer.outputTokens.max).toBe(SANDBOX_MAX_OUTPUT_TOKENS);
   });
 
   it('takes its range from the past runs of this team and model', async () => {

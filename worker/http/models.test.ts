@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { SANDBOX_MAX_OUTPUT_TOKENS } from '../domain/cost/sandbox-prices.ts';
 import { services } from '../services.ts';
 import { providerConnection } from '../store/schema.ts';
 import { makeTeam } from '../../tests/workers/fixtures.ts';
@@ -30,7 +31,7 @@ describe('GET /api/models', () => {
     expect(page.data[0]).toMatchObject({
       provider: 'sandbox',
       contextWindow: 128_000,
-      maxOutputTokens: 4_096,
+      maxOutputTokens: SANDBOX_MAX_OUTPUT_TOKENS,
       prices: { input: 3_000_000, output: 15_000_000, tiers: [] },
       priceId: 'sandbox:sandbox/sandbox-large@2026-01-01',
       effectiveFrom: '2026-01-01T00:00:00.000Z',
