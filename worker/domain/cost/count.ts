@@ -39,8 +39,8 @@ export interface CounterDeps {
 
 /** Longer inputs are not encoded: their bytes are the upper bound (no token is shorter than a byte). */
 export const MAX_COUNTED_BYTES = 1024 * 1024;
-/** Units counted between two turns of the event loop: a few ms. */
-const UNITS_PER_TURN = 16_384;
+/** Tokens counted between two turns of the event loop: work grows with tokens, so this is 1 ms of English and 10 ms of noise. */
+const TOKENS_PER_TURN = 4_000;
 
 // OpenAI's chat framing: <|im_start|>role<|im_sep|>...<|im_end|>, and the primed answer.
 const TOKENS_PER_MESSAGE = 3;
@@ -118,8 +118,8 @@ export function createTokenCounter(deps: CounterDeps): TokenCounter {
     for (const text of texts) {
       for (const slice of encoder.slices(text)) {
         tokens += slice.tokens;
-        sinceTurn += slice.units;
-        if (sinceTurn >= UNITS_PER_TURN) {
+        sinceTurn += slice.tokens;
+        if (sinceTurn >= TOKENS_PER_TURN) {
           sinceTurn = 0;
           await deps.yieldNow();
         }
