@@ -197,7 +197,7 @@ describe('the ranks', () => {
 describe('a long count', () => {
   it.each([
     ['one letter', 'a'.repeat(400_000)],
-    ['words', 'word '.repeat(40_000)],
+    ['words', 'word '.repeat(80_000)],
   ])('of %s lets the event loop run every few thousand tokens', async (_, text) => {
     let turns = 0;
     const patient = createTokenCounter(deps({ yieldNow: async () => void turns++ }));
