@@ -153,6 +153,13 @@ describe('the books of a team', () => {
     });
   });
 
+  it('B06: refuse nobody because of a hold that ran out, even when its alarm is late', () => {
+    const { books } = opened(budget({ limitNanoUsd: 100 }));
+    books.reserve(call('run_dead', { dispatching: false }), NOON);
+    expect(books.reserve(call('run_next'), NOON + MINUTE - 1).ok).toBe(false);
+    expect(books.reserve(call('run_next'), NOON + MINUTE).ok).toBe(true);
+  });
+
   it('end the hold of a caller known dead at once', () => {
     const { books } = opened(budget());
     books.reserve(call('run_1'), NOON);
