@@ -11,9 +11,17 @@ export interface Draft {
   responseSchema: string;
 }
 
+/** What has no field here but must not be lost by a save: messages, declared variables, tools. */
+export type Kept = Pick<PromptContent, 'messages' | 'variables' | 'tools'>;
+export const keptOf = ({ messages, variables, tools }: PromptContent): Kept => ({
+  ...(messages?.length ? { messages } : {}),
+  ...(variables?.length ? { variables } : {}),
+  ...(tools?.length ? { tools } : {}),
+});
+
 export const draftOf = (content: PromptContent): Draft => ({
   system: content.system ?? '',
-  prompt: content.prompt,
+  prompt: content.prompt ?? '',
   model: content.model,
   temperature: content.temperature === undefined ? '' : String(content.temperature),
   maxTokens: content.maxTokens === undefined ? '' : String(content.maxTokens),
@@ -27,9 +35,9 @@ export type Checked =
   { ok: true; content: PromptContent } | { ok: false; faults: Partial<Record<keyof Draft, string>> };
 
 /** The draft as the API takes it, or what is wrong with it by field. */
-export function contentOf(draft: Draft): Checked {
+export function contentOf(draft: Draft, kept: Kept = {}): Checked {
   const faults: Partial<Record<keyof Draft, string>> = {};
-  if (!draft.prompt.trim()) faults.prompt = 'Write what the model is asked.';
+  if (!draft.prompt.trim() && !kept.messages) faults.prompt = 'Write what the model is asked.';
   if (!draft.model) faults.model = 'Choose a model.';
   const temperature =
     draft.temperature.trim() === '' ? undefined : Number(draft.temperature.replace(',', '.'));
@@ -44,8 +52,9 @@ export function contentOf(draft: Draft): Checked {
   return {
     ok: true,
     content: {
+      ...kept,
       ...(draft.system.trim() ? { system: draft.system } : {}),
-      prompt: draft.prompt,
+      ...(draft.prompt.trim() ? { prompt: draft.prompt } : {}),
       model: draft.model,
       ...(temperature === undefined ? {} : { temperature }),
       ...(maxTokens === undefined ? {} : { maxTokens }),

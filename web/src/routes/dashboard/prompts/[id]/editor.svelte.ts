@@ -10,7 +10,7 @@ import {
   type Draft,
 } from '$lib/prompt/content.ts';
 import { readRunStream } from '$lib/prompt/run-stream.ts';
-import type { Model, Prompt, PromptContent, PromptVersion, RunAnswer } from '$lib/shapes.ts';
+import type { Model, OpenPrompt, PromptContent, PromptVersion, RunAnswer } from '$lib/shapes.ts';
 
 export type RunState = 'idle' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -34,37 +34,49 @@ export class PromptEditor {
   saveProblem = $state.raw<ApiProblem | null>(null);
 
   #saved = $state.raw<Draft>(this.draft);
+  #kept = $state.raw<Kept>({});
   #stop: AbortController | null = null;
   readonly #promptId: string;
   readonly #onversion: (version: PromptVersion) => void;
 
-  constructor(prompt: Prompt, onversion: (version: PromptVersion) => void) {
+  constructor(prompt: OpenPrompt, onversion: (version: PromptVersion) => void) {
     this.#promptId = prompt.id;
     this.#onversion = onversion;
-    this.open(prompt.latestVersion, prompt.content);
+    this.open(prompt.version, prompt.content);
   }
 
   open(version: number, content: PromptContent) {
     this.draft = draftOf(content);
     this.#saved = draftOf(content);
+    this.#kept = keptOf(content);
     this.version = version;
     this.saveProblem = null;
   }
 
-  variables = $derived(variablesIn(this.draft.system, this.draft.prompt));
+  variables = $derived(
+    variablesIn(
+      this.draft.system,
+      ...(this.#kept.messages ?? []).map(({ content }) => content),
+      this.draft.prompt,
+    ),
+  );
   /** values whose variable is gone from the text: kept */
   unused = $derived(
     Object.keys(this.values).filter((name) => this.values[name] && !this.variables.includes(name)),
   );
   missing = $derived(this.variables.filter((name) => !this.values[name]?.trim()));
   dirty = $derived(!sameDraft(this.draft, this.#saved));
-  checked = $derived(contentOf(this.draft));
+  checked = $derived(contentOf(this.draft, this.#kept));
   faults = $derived(this.checked.ok ? {} : this.checked.faults);
   messages = $derived([
     ...(this.draft.system.trim()
       ? [{ role: 'system', content: filled(this.draft.system, this.values) }]
       : []),
-    { role: 'user', content: filled(this.draft.prompt, this.values) },
+    ...(this.#kept.messages ?? []).map(({ role, content }) => ({
+      role,
+      content: filled(content, this.values),
+    })),
+    ...(this.draft.prompt.trim() ? [{ role: 'user', content: filled(this.draft.prompt, this.values) }] : []),
   ]);
   maxTokens = $derived(/^\d+$/.test(this.draft.maxTokens.trim()) ? Number(this.draft.maxTokens) : null);
   schema = $derived.by(() => {
