@@ -68,6 +68,7 @@ const counterOf = (assets: Fetcher | undefined): TokenCounter =>
   (counter ??= createTokenCounter({
     loadRanks: assets ? ranksFromAssets(assets) : null,
     yieldNow: () => scheduler.wait(0),
+    contextWindowOf: ({ provider, model }) => prices.info(provider, model)?.contextWindow ?? null,
     patience: () => scheduler.wait(2_000).then(() => null),
   }));
 
