@@ -55,7 +55,7 @@ async function limitedSignIn(c: Context<AppEnv>): Promise<Response> {
 }
 
 /** The account that is tried, as a hash: the table of counts need not know e-mail addresses. */
-async function accountOf(request: Request): Promise<string> {
+async function accountOf(request: { json(): Promise<unknown> }): Promise<string> {
   const body: unknown = await request.json().catch(() => null);
   const email = (body as { email?: unknown } | null)?.email;
   return hashKey(typeof email === 'string' ? email.trim().toLowerCase() : '');
