@@ -19,7 +19,11 @@ export interface Attempt {
 }
 
 /** The same for every attempt of a node and item of an execution: 32 hex digits of SHA-256. */
-export async function idempotencyKey(executionId: string, nodeId: string, path: readonly number[]): Promise<string> {
+export async function idempotencyKey(
+  executionId: string,
+  nodeId: string,
+  path: readonly number[],
+): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify([executionId, nodeId, path]));
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -32,7 +36,11 @@ export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<strin
   const scope: Record<string, unknown> = {
     trigger: order.input,
     nodes,
-    run: { id: order.executionId, startedAt: new Date(store.run().startedMs).toISOString(), trigger: order.trigger },
+    run: {
+      id: order.executionId,
+      startedAt: new Date(store.run().startedMs).toISOString(),
+      trigger: order.trigger,
+    },
     workflow: { id: order.workflowId, name: order.definition.name, version: order.version },
   };
   const chain = [];
@@ -48,12 +56,20 @@ export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<strin
 }
 
 /** The single incoming value; several as `{<source id>: output}`; in a body without an edge, the item. */
-function inputOf(plan: Plan, store: WorkflowRunStore, frameKey: string, nodeId: string, scope: Record<string, unknown>) {
+function inputOf(
+  plan: Plan,
+  store: WorkflowRunStore,
+  frameKey: string,
+  nodeId: string,
+  scope: Record<string, unknown>,
+) {
   const { incoming } = plan.nodes.get(nodeId)!;
   if (incoming.length === 0) return frameKey === TOP ? store.order()!.input : scope.item;
   const frame = store.frame(frameKey);
   const outputs = store.outputs(frameKey);
-  const came = incoming.filter(({ source }) => ['succeeded', 'failed'].includes(frame.nodes.get(source)?.status ?? ''));
+  const came = incoming.filter(({ source }) =>
+    ['succeeded', 'failed'].includes(frame.nodes.get(source)?.status ?? ''),
+  );
   if (came.length === 1) return outputs[came[0]!.source] ?? null;
   return Object.fromEntries(came.map(({ source }) => [source, outputs[source] ?? null]));
 }
@@ -105,7 +121,15 @@ export async function runNode({
     timeoutMs: planned.timeoutMs,
     deps: deps.nodeDeps,
   });
-  if (outcome.ok && outcome.value.stored && JSON.stringify(outcome.value.stored.value ?? null).length > MAX_STORED_CHARS)
-    return err({ reason: 'refused', field: 'value', message: `is larger than ${MAX_STORED_CHARS} characters` });
+  if (
+    outcome.ok &&
+    outcome.value.stored &&
+    JSON.stringify(outcome.value.stored.value ?? null).length > MAX_STORED_CHARS
+  )
+    return err({
+      reason: 'refused',
+      field: 'value',
+      message: `is larger than ${MAX_STORED_CHARS} characters`,
+    });
   return outcome;
 }

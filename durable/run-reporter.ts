@@ -67,9 +67,11 @@ export class RunReporter {
   report(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#last = this.#last.then(() => this.#record()).catch((error: unknown) => {
-      console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.record', message: String(error) }));
-    });
+    this.#last = this.#last
+      .then(() => this.#record())
+      .catch((error: unknown) => {
+        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.record', message: String(error) }));
+      });
     return this.#last;
   }
 

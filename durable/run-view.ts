@@ -34,8 +34,11 @@ export function runView(
           outputTokens: 0,
           costNanoUsd: 0,
         }));
-  const order = new Map([...plan.nodes.values()].flatMap(({ scope }) => plan.order(scope)).map((id, index) => [id, index]));
-  const place = (node: NodeView) => [node.itemPath ? 1 : 0, node.itemIndex ?? -1, order.get(node.nodeId) ?? 0] as const;
+  const order = new Map(
+    [...plan.nodes.values()].flatMap(({ scope }) => plan.order(scope)).map((id, index) => [id, index]),
+  );
+  const place = (node: NodeView) =>
+    [node.itemPath ? 1 : 0, node.itemIndex ?? -1, order.get(node.nodeId) ?? 0] as const;
   const nodes = [...shown.map(({ frame: _, ...node }) => node), ...unbegun].sort((a, b) => {
     const [x, y] = [place(a), place(b)];
     return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];

@@ -45,8 +45,10 @@ const PART_CHARS = 500_000;
 const LIVE_FRAMES = 1_000;
 
 type Row = Record<string, string | number | null>;
-const parse = <T>(text: string | number | null): T | null => (text === null ? null : (JSON.parse(String(text)) as T));
-const text = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));
+const parse = <T>(text: string | number | null): T | null =>
+  text === null ? null : (JSON.parse(String(text)) as T);
+const text = (value: unknown): string | null =>
+  value === null || value === undefined ? null : JSON.stringify(value);
 
 export class WorkflowRunStore implements ProgressState {
   readonly #storage: DurableObjectStorage;
@@ -265,7 +267,11 @@ export class WorkflowRunStore implements ProgressState {
   }
   item(frame: string, node: string, index: number): unknown {
     const kept = this.#chunk;
-    const inside = kept?.frame === frame && kept.node === node && index >= kept.first && index < kept.first + kept.items.length;
+    const inside =
+      kept?.frame === frame &&
+      kept.node === node &&
+      index >= kept.first &&
+      index < kept.first + kept.items.length;
     if (!inside) {
       const row = this.#all(
         'SELECT first, items FROM item WHERE frame = ? AND node = ? AND first <= ? ORDER BY first DESC LIMIT 1',
@@ -273,7 +279,12 @@ export class WorkflowRunStore implements ProgressState {
         node,
         index,
       )[0]!;
-      this.#chunk = { frame, node, first: Number(row.first), items: JSON.parse(String(row.items)) as unknown[] };
+      this.#chunk = {
+        frame,
+        node,
+        first: Number(row.first),
+        items: JSON.parse(String(row.items)) as unknown[],
+      };
     }
     return this.#chunk!.items[index - this.#chunk!.first];
   }
@@ -326,12 +337,13 @@ export class WorkflowRunStore implements ProgressState {
     let outputs = this.#outputs.get(frame);
     if (!outputs) {
       outputs = Object.fromEntries(
-        this.#all(`SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed')`, frame).map(
-          (row) => [
-            String(row.node),
-            row.output === null ? this.#fromParts(frame, String(row.node)) : JSON.parse(String(row.output)),
-          ],
-        ),
+        this.#all(
+          `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed')`,
+          frame,
+        ).map((row) => [
+          String(row.node),
+          row.output === null ? this.#fromParts(frame, String(row.node)) : JSON.parse(String(row.output)),
+        ]),
       );
       this.#outputs.set(frame, outputs);
     }
@@ -391,7 +403,11 @@ export class WorkflowRunStore implements ProgressState {
 
   // ---- what people see ----
   /** Rows of nodes: the top first, then item by item. `after` is the last (item, frame, node) seen. */
-  nodeRows(query: { nodeId?: string; limit: number; after?: [number, string, string] }): (NodeView & { frame: string })[] {
+  nodeRows(query: {
+    nodeId?: string;
+    limit: number;
+    after?: [number, string, string];
+  }): (NodeView & { frame: string })[] {
     const [item, frame, node] = query.after ?? [-2, '', ''];
     return this.#all(
       `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
@@ -428,7 +444,11 @@ export class WorkflowRunStore implements ProgressState {
     };
   }
   #firstPart(frame: string, node: string): string | null {
-    const row = this.#all('SELECT substr(text, 1, 1000) AS text FROM part WHERE frame = ? AND node = ? AND part = 0', frame, node)[0];
+    const row = this.#all(
+      'SELECT substr(text, 1, 1000) AS text FROM part WHERE frame = ? AND node = ? AND part = 0',
+      frame,
+      node,
+    )[0];
     return row ? String(row.text) : null;
   }
   counts(): Record<string, Partial<Record<NodeStatus, number>>> {

@@ -51,7 +51,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
-      return this.#store.order() ? runView(this.#store, this.#machine().plan, page) : null;
+      if (!this.#store.order()) return null;
+      // who sees the end here finds index row and outputs written
+      if (ENDED.includes(this.#store.run().status)) await this.#reporter.report();
+      return runView(this.#store, this.#machine().plan, page);
     }
 
     async cancel(order: RunOrder) {
@@ -82,28 +85,43 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async alarm(): Promise<void> {
       try {
         this.#alarmAtMs = null;
-        if (!this.#store.order() || (this.#machine().nextDueMs() === null && this.#store.isRecorded())) return;
+        if (!this.#store.order() || (this.#machine().nextDueMs() === null && this.#store.isRecorded()))
+          return;
         await this.ctx.storage.setAlarm(this.#deps.now() + HEARTBEAT_MS);
         this.#alarmAtMs = this.#deps.now() + HEARTBEAT_MS;
         this.#wake();
         await this.#reporter.report();
         this.#arm();
       } catch (error) {
-        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.alarm', message: String(error), stack: (error as Error).stack }));
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.alarm',
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
       }
     }
 
     // ---- events ----
     #machine(): Progress {
-      this.#progress ??= new Progress(planOf(this.#store.order()!.definition, this.#deps.kinds), this.#store, {
-        token: () => this.#deps.token(),
-        dice: () => this.#deps.dice(),
-      });
+      this.#progress ??= new Progress(
+        planOf(this.#store.order()!.definition, this.#deps.kinds),
+        this.#store,
+        {
+          token: () => this.#deps.token(),
+          dice: () => this.#deps.dice(),
+        },
+      );
       return this.#progress;
     }
 
     #begin(order: RunOrder): void {
-      this.#change((progress, nowMs) => progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS), order);
+      this.#change(
+        (progress, nowMs) => progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS),
+        order,
+      );
     }
 
     /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
@@ -111,10 +129,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (this.#store.order()) this.#change(event);
       else
         this.#change((progress, nowMs) => {
-        const started = progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS);
-        const after = event(progress, nowMs) ?? [];
-        return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
-      }, order);
+          const started = progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS);
+          const after = event(progress, nowMs) ?? [];
+          return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
+        }, order);
     }
 
     #wake(): void {
@@ -135,7 +153,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         const answered = event(progress, nowMs);
         if (answered === null) return null;
         alsoWrite?.();
-        return answered.flatMap((command) => (command.do === 'gather' ? this.#gather(command, nowMs) : [command]));
+        return answered.flatMap((command) =>
+          command.do === 'gather' ? this.#gather(command, nowMs) : [command],
+        );
       });
       if (commands === null) return false;
       for (const command of commands) {
@@ -161,7 +181,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       this.#store.putOutput(frame, node, { results, failed });
       const commands = this.#machine().finished(nowMs, { frame, node, token }, null) ?? [];
       this.#reporter.node(frame, node);
-      return commands.flatMap((command) => (command.do === 'gather' ? this.#gather(command, nowMs) : [command]));
+      return commands.flatMap((command) =>
+        command.do === 'gather' ? this.#gather(command, nowMs) : [command],
+      );
     }
 
     // ---- nodes ----
@@ -186,14 +208,33 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           abandonEarlier: this.#afterLoss.delete(token),
         });
       } catch (error) {
-        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.node', node, message: String(error), stack: (error as Error).stack }));
-        outcome = err({ reason: 'unknown', message: 'Something went wrong on our side while this node ran.' });
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.node',
+            node,
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
+        outcome = err({
+          reason: 'unknown',
+          message: 'Something went wrong on our side while this node ran.',
+        });
       }
       this.#live.delete(token);
       try {
         this.#take(command, outcome);
       } catch (error) {
-        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.take', node, message: String(error), stack: (error as Error).stack }));
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.take',
+            node,
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
         this.#take(command, err({ reason: 'refused', message: 'The result could not be kept.' }));
       }
     }
@@ -202,19 +243,34 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     #take(command: RunCommand, outcome: Result<NodeOutcome, NodeFailure>): void {
       const { frame, node } = command;
       const plan = this.#machine().plan.nodes.get(node)!;
-      const spend = outcome.ok ? outcome.value.spend : 'spend' in outcome.error ? outcome.error.spend : undefined;
+      const spend = outcome.ok
+        ? outcome.value.spend
+        : 'spend' in outcome.error
+          ? outcome.error.spend
+          : undefined;
       const pay = () => spend && this.#store.addSpend(frame, node, spend);
       let taken: boolean;
       if (!outcome.ok) {
         const failure = outcome.error;
-        taken = this.#change((progress, nowMs) => progress.failed(nowMs, command, failure), undefined, () => {
-          pay();
-          if (failure.reason !== 'over_budget' && plan.onError === 'error' && this.#store.frame(frame).nodes.get(node)?.status === 'failed')
-            this.#store.putOutput(frame, node, { error: this.#store.frame(frame).nodes.get(node)!.error });
-        });
+        taken = this.#change(
+          (progress, nowMs) => progress.failed(nowMs, command, failure),
+          undefined,
+          () => {
+            pay();
+            if (
+              failure.reason !== 'over_budget' &&
+              plan.onError === 'error' &&
+              this.#store.frame(frame).nodes.get(node)?.status === 'failed'
+            )
+              this.#store.putOutput(frame, node, { error: this.#store.frame(frame).nodes.get(node)!.error });
+          },
+        );
       } else if (plan.isMap) {
         const items = outcome.value.output as unknown[];
-        const { concurrency, onItemError } = plan.node.config as { concurrency?: number; onItemError?: 'stop' };
+        const { concurrency, onItemError } = plan.node.config as {
+          concurrency?: number;
+          onItemError?: 'stop';
+        };
         taken = this.#change((progress, nowMs) => {
           this.#store.putItems(frame, node, items);
           return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError });
@@ -245,7 +301,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const due = this.#machine().nextDueMs();
       const state: RunState = this.#store.run();
       const heartbeat = this.#live.size > 0 || state.status === 'running' ? nowMs + HEARTBEAT_MS : Infinity;
-      const atMs = due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
+      const atMs =
+        due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
       if (atMs === null) {
         if (this.#alarmAtMs !== null) void this.ctx.storage.deleteAlarm();
         this.#alarmAtMs = null;
@@ -263,4 +320,3 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
   };
 }
-

@@ -61,7 +61,12 @@ function requestOf(call: PromptCall): PaidCallRequest {
       ...(call.temperature === undefined ? {} : { temperature: call.temperature }),
       ...(call.responseSchema === undefined
         ? {}
-        : { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: call.responseSchema } } }),
+        : {
+            response_format: {
+              type: 'json_schema',
+              json_schema: { name: 'answer', schema: call.responseSchema },
+            },
+          }),
     },
     stream: false,
     clampable: false,

@@ -37,7 +37,8 @@ const shown = ({ teamId: _, fileKey: __, kind, ...row }: DataSourceRow) => ({
   ...row,
   kind: kind as 'csv' | 'json',
 });
-const none = (id: string) => new Refused({ reason: 'not_found', message: `There is no data source "${id}".` });
+const none = (id: string) =>
+  new Refused({ reason: 'not_found', message: `There is no data source "${id}".` });
 
 async function* chunks(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
@@ -66,16 +67,19 @@ async function importForm(
   body: AsyncIterable<Uint8Array>,
   boundary: string,
   told: Upload,
-  take: (upload: Required<Upload>, file: AsyncIterable<Uint8Array>) => Promise<Result<ImportedTable, Refusal>>,
+  take: (
+    upload: Required<Upload>,
+    file: AsyncIterable<Uint8Array>,
+  ) => Promise<Result<ImportedTable, Refusal>>,
 ) {
   const fields: Record<string, string> = {};
   let done: { upload: Required<Upload>; table: Result<ImportedTable, Refusal> } | null = null;
   for await (const part of partsOf(body, boundary)) {
     if ('text' in part) {
-      if (part.name !== 'name' && part.name !== 'kind')
-        return invalid(part.name, 'unknown field');
+      if (part.name !== 'name' && part.name !== 'kind') return invalid(part.name, 'unknown field');
       fields[part.name] = part.text;
-      if (part.name === 'name' && done) done.upload.name = nameSchema.safeParse(part.text).data ?? done.upload.name;
+      if (part.name === 'name' && done)
+        done.upload.name = nameSchema.safeParse(part.text).data ?? done.upload.name;
       continue;
     }
     if (part.name !== 'file') return invalid(part.name, 'unknown field; the file is called "file"');
@@ -83,7 +87,9 @@ async function importForm(
     const kind = told.kind ?? kindSchema.safeParse(fields.kind).data;
     if (fields.kind !== undefined && !kindSchema.safeParse(fields.kind).success)
       return invalid('kind', 'must be "csv" or "json"');
-    const name = nameSchema.safeParse(told.name ?? fields.name ?? part.filename.replace(/\.(csv|json)$/i, ''));
+    const name = nameSchema.safeParse(
+      told.name ?? fields.name ?? part.filename.replace(/\.(csv|json)$/i, ''),
+    );
     if (!name.success) return invalid('name', 'must have 1 to 200 characters');
     const upload = { name: name.data, kind: kindOf(kind, part.filename, part.contentType) };
     const table = await take(upload, part.body);
@@ -132,7 +138,8 @@ export const dataSources = newRoutes()
           message: `The file is larger than ${MAX_UPLOAD_BYTES / 1024 / 1024} MB.`,
           limitBytes: MAX_UPLOAD_BYTES,
         });
-      if (!c.req.raw.body) throw new Refused({ reason: 'invalid', issues: [{ path: 'file', message: 'is missing' }] });
+      if (!c.req.raw.body)
+        throw new Refused({ reason: 'invalid', issues: [{ path: 'file', message: 'is missing' }] });
       const id = newId('dataSource');
       const fileKey = `data/${teamId}/${id}`;
       const take = (upload: Required<Upload>, body: AsyncIterable<Uint8Array>) =>
@@ -146,7 +153,8 @@ export const dataSources = newRoutes()
           const upload = { name: told.name ?? 'Upload', kind: kindOf(told.kind, '', contentType ?? '') };
           return { upload, table: await take(upload, body) };
         } catch (error) {
-          if (error instanceof MultipartFault) throw new Refused({ reason: 'malformed', message: error.message });
+          if (error instanceof MultipartFault)
+            throw new Refused({ reason: 'malformed', message: error.message });
           throw error;
         }
       })();
@@ -184,7 +192,10 @@ export const dataSources = newRoutes()
       method: 'get',
       path: '/api/data-sources/{id}/preview',
       summary: 'Its first rows',
-      request: { params: idParam, query: z.object({ limit: z.coerce.number().int().min(1).max(200).default(20) }) },
+      request: {
+        params: idParam,
+        query: z.object({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
+      },
       responses: answers(
         200,
         'Rows with typed values; an empty cell is null.',

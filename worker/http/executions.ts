@@ -21,6 +21,8 @@ const MAX_INPUT_CHARS = 1_000_000;
 const status = z.enum(EXECUTION_STATUSES);
 const runError = z.looseObject({ reason: z.string(), message: z.string(), nodeId: z.string().optional() });
 
+const refusalSchema = z.looseObject({ reason: z.string() });
+
 const spendFields = { inputTokens: z.int(), outputTokens: z.int(), costNanoUsd: z.int() };
 const summarySchema = z
   .object({
@@ -59,7 +61,7 @@ export const executionSchema = summarySchema
   .extend({
     input: z.unknown(),
     /** why it is paused at a budget */
-    refusal: z.looseObject({ reason: z.string() }).nullable(),
+    refusal: refusalSchema.nullable(),
     nodes: z.array(nodeSchema),
     /** per node, how many of its items stand where */
     counts: z.record(z.string(), z.partialRecord(z.enum(NODE_STATUSES), z.int())),
@@ -77,17 +79,24 @@ const none = (id: string) => new Refused({ reason: 'not_found', message: `There 
 
 /** An execution as it is answered: the run's own word where there is one, else the index row's. */
 function shown(row: ExecutionRow, view: RunView | null) {
-  const { teamId: _, definitionHash: __, inputRef: ___, keyId: ____, memberId: _____, wakeAt: ______, ...rest } = row;
+  const {
+    teamId: _,
+    definitionHash: __,
+    inputRef: ___,
+    keyId: ____,
+    memberId: _____,
+    wakeAt: ______,
+    ...rest
+  } = row;
   return {
     ...rest,
-    refusal: null,
     nodes: [],
     counts: {},
     nextCursor: null,
     ...view,
+    refusal: (view?.refusal ?? null) as z.infer<typeof refusalSchema> | null,
     status: (view?.status ?? row.status) as ExecutionStatus,
     error: (view ? view.error : row.error) as z.infer<typeof runError> | null,
-    ...(view ? { refusal: view.refusal as { reason: string } | null } : {}),
   };
 }
 
@@ -119,7 +128,11 @@ export const executions = newRoutes()
       if (version === 'published' && row.publishedVersion === null)
         throw new Refused({ reason: 'conflict', message: 'The workflow has no published version yet.' });
       if (JSON.stringify(input ?? null).length > MAX_INPUT_CHARS)
-        throw new Refused({ reason: 'too_large', message: 'The input is larger than 1 MB.', limitBytes: MAX_INPUT_CHARS });
+        throw new Refused({
+          reason: 'too_large',
+          message: 'The input is larger than 1 MB.',
+          limitBytes: MAX_INPUT_CHARS,
+        });
       const number = version === 'draft' ? null : row.publishedVersion;
       const pinned = number === null ? null : await findVersion(db, actor.teamId, id, number);
       const definition = pinned?.body ?? row.draft;
@@ -164,7 +177,10 @@ export const executions = newRoutes()
       const { teamId } = c.get('actor');
       if (!(await findWorkflow(db, teamId, id))) throw noWorkflow(id);
       const page = await listExecutions(db, teamId, { ...c.req.valid('query'), workflowId: id });
-      return c.json(page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null }, 200);
+      return c.json(
+        page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null },
+        200,
+      );
     },
   )
   .openapi(
@@ -172,12 +188,17 @@ export const executions = newRoutes()
       method: 'get',
       path: '/api/executions',
       summary: 'Executions of the team, newest first',
-      request: { query: pageQuery.extend({ status: status.optional(), workflowId: z.string().max(64).optional() }) },
+      request: {
+        query: pageQuery.extend({ status: status.optional(), workflowId: z.string().max(64).optional() }),
+      },
       responses: answers(200, 'One page.', pageOf(summarySchema)),
     }),
     async (c) => {
       const page = await listExecutions(c.get('services').db, c.get('actor').teamId, c.req.valid('query'));
-      return c.json(page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null }, 200);
+      return c.json(
+        page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null },
+        200,
+      );
     },
   )
   .openapi(
@@ -185,7 +206,8 @@ export const executions = newRoutes()
       method: 'get',
       path: '/api/executions/{id}',
       summary: 'One execution, node by node',
-      description: 'Nodes inside a map have a row per item; ?nodeId= shows only those of one node, ?cursor= the next page.',
+      description:
+        'Nodes inside a map have a row per item; ?nodeId= shows only those of one node, ?cursor= the next page.',
       request: {
         params: idParam,
         query: z.object({
@@ -247,6 +269,9 @@ export const executions = newRoutes()
       const { id } = c.req.valid('param');
       const order = await orderOf(c, id);
       const { budgetNanoUsd } = c.req.valid('json');
-      return c.json({ executionId: id, status: await runObject(c.env, id).resume(order, { budgetNanoUsd }) }, 200);
+      return c.json(
+        { executionId: id, status: await runObject(c.env, id).resume(order, { budgetNanoUsd }) },
+        200,
+      );
     },
   );

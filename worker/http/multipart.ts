@@ -12,7 +12,9 @@ export type Part =
 
 /** The boundary of a multipart content type; null when it is none. */
 export function boundaryOf(contentType: string | undefined): string | null {
-  const match = /^multipart\/form-data\s*;.*\bboundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))/i.exec(contentType ?? '');
+  const match = /^multipart\/form-data\s*;.*\bboundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))/i.exec(
+    contentType ?? '',
+  );
   return match?.[1] ?? match?.[2] ?? null;
 }
 
@@ -77,7 +79,8 @@ export async function* partsOf(body: AsyncIterable<Uint8Array>, boundary: string
   await until(bytesOf(`--${boundary}`), MAX_HEADER_BYTES);
   const close = bytesOf(`\r\n--${boundary}`);
   for (;;) {
-    while (held.length < 2) if (!(await more())) throw new MultipartFault('the form ends before its last boundary');
+    while (held.length < 2)
+      if (!(await more())) throw new MultipartFault('the form ends before its last boundary');
     if (held[0] === 45 && held[1] === 45) return;
     held = held.subarray(2);
     const headers = new TextDecoder().decode(await until(bytesOf('\r\n\r\n'), MAX_HEADER_BYTES));

@@ -30,12 +30,29 @@ const shown = ({ teamId: _, itemKey: __, ...row }: OutputRow) => row;
 
 /** A CSV cell: quoted where it must be; what a spreadsheet would take for a formula begins with an apostrophe. */
 export function csvCell(value: unknown): string {
-  let text = value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  let text =
+    value === null || value === undefined
+      ? ''
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value);
   if (typeof value === 'string' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-const FIXED = ['id', 'workflowId', 'executionId', 'nodeId', 'itemIndex', 'tags', 'inputTokens', 'outputTokens', 'costNanoUsd', 'durationMs', 'createdAt'] as const;
+const FIXED = [
+  'id',
+  'workflowId',
+  'executionId',
+  'nodeId',
+  'itemIndex',
+  'tags',
+  'inputTokens',
+  'outputTokens',
+  'costNanoUsd',
+  'durationMs',
+  'createdAt',
+] as const;
 
 /** The fields of values that are objects become columns `value.<field>`; other values stand in `value`. */
 function csvLine(row: OutputRow, fields: readonly string[]): string {
@@ -83,7 +100,10 @@ export const outputs = newRoutes()
       responses: {
         200: {
           description: 'CSV with a BOM, or a JSON array.',
-          content: { 'text/csv': { schema: z.string() }, 'application/json': { schema: z.array(outputSchema) } },
+          content: {
+            'text/csv': { schema: z.string() },
+            'application/json': { schema: z.array(outputSchema) },
+          },
         },
       },
     }),

@@ -127,7 +127,10 @@ export async function rowsOf(
 }
 
 /** A CSV's line is an array of cells, a JSON file's the object itself. */
-function rowOf(line: string, { kind, columns }: { kind: string; columns: Column[] }): Record<string, unknown> {
+function rowOf(
+  line: string,
+  { kind, columns }: { kind: string; columns: Column[] },
+): Record<string, unknown> {
   const stored = JSON.parse(line) as unknown;
   if (kind !== 'csv') return stored as Record<string, unknown>;
   return Object.fromEntries(

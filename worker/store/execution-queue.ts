@@ -11,6 +11,8 @@ export async function enqueueExecution(env: Env, executionId: string): Promise<v
 export async function enqueueExecutions(env: Env, ids: readonly string[]): Promise<void> {
   for (let from = 0; from < ids.length; from += 100)
     await env.EXECUTIONS.sendBatch(
-      ids.slice(from, from + 100).map((executionId) => ({ body: { executionId } satisfies ExecutionMessage })),
+      ids
+        .slice(from, from + 100)
+        .map((executionId) => ({ body: { executionId } satisfies ExecutionMessage })),
     );
 }

@@ -49,7 +49,7 @@ class CountedText {
   constructor(readonly body: AsyncIterable<Uint8Array>) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     const decode = (chunk?: Uint8Array) => {
       try {
         return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();

@@ -9,7 +9,8 @@ export interface Column {
 /** No leading zeros and not beyond what a number holds: postcodes, phone numbers and long ids stay texts. */
 const NUMBER = /^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$/;
 const BOOLEAN = /^(true|false)$/i;
-const DATE = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+const DATE =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 
 /** Looks at every cell of a column; empty ones say nothing. */
 export class TypeGuess {
@@ -38,7 +39,9 @@ export function cellValue(cell: string, type: ColumnType): unknown {
 }
 
 /** Names from a header row: trimmed; null with the reason when one is empty or stands twice. */
-export function headerNames(cells: readonly string[]): { names: string[] } | { column: number; message: string } {
+export function headerNames(
+  cells: readonly string[],
+): { names: string[] } | { column: number; message: string } {
   const names = cells.map((cell) => cell.trim());
   for (const [index, name] of names.entries()) {
     if (name === '') return { column: index + 1, message: 'the column has no name' };

@@ -75,7 +75,11 @@ export class CsvReader {
     const keep = (to: number) => {
       if (to > from) this.#cell += text.slice(from, to);
       if (this.#cell.length > MAX_CELL_CHARS)
-        throw new CsvFault(this.#line, this.#row.length + 1, `the cell is longer than ${MAX_CELL_CHARS} characters`);
+        throw new CsvFault(
+          this.#line,
+          this.#row.length + 1,
+          `the cell is longer than ${MAX_CELL_CHARS} characters`,
+        );
     };
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at);
@@ -113,7 +117,11 @@ export class CsvReader {
           from = at + 1;
           continue;
         }
-        throw new CsvFault(this.#line, this.#row.length + 1, 'there is a quote inside a cell that does not begin with one');
+        throw new CsvFault(
+          this.#line,
+          this.#row.length + 1,
+          'there is a quote inside a cell that does not begin with one',
+        );
       }
       if (code === this.#delimiter) {
         keep(at);

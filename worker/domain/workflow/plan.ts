@@ -1,5 +1,11 @@
 /** A definition made ready to run: per scope the nodes in an order that respects the edges, and per node what the engine asks of it. */
-import { DEFAULT_RETRY, type Definition, type RetryPolicy, type WorkflowEdge, type WorkflowNode } from './definition.ts';
+import {
+  DEFAULT_RETRY,
+  type Definition,
+  type RetryPolicy,
+  type WorkflowEdge,
+  type WorkflowNode,
+} from './definition.ts';
 import type { NodeKinds } from './graph.ts';
 
 /** The scope outside every map. */

@@ -37,14 +37,25 @@ class Memory implements ProgressState {
   openMaps = () =>
     [...this.maps]
       .map(([key, map]) => ({ frame: key.split('|')[0]!, node: key.split('|')[1]!, map }))
-      .filter(({ frame, node, map }) => map.next < map.total && this.frame(frame).nodes.get(node)?.status === 'running');
+      .filter(
+        ({ frame, node, map }) =>
+          map.next < map.total && this.frame(frame).nodes.get(node)?.status === 'running',
+      );
   minDueMs = () => {
     const due = [...this.frames.values()].flatMap((f) => [...f.nodes.values()].flatMap((n) => n.dueMs ?? []));
     return due.length > 0 ? Math.min(...due) : null;
   };
 }
 
-const kind = (more: Partial<NodeType>) => ({ handles: [], idempotent: true, paid: false, execution: 'io', category: 'logic', ...more }) as unknown as NodeType;
+const kind = (more: Partial<NodeType>) =>
+  ({
+    handles: [],
+    idempotent: true,
+    paid: false,
+    execution: 'io',
+    category: 'logic',
+    ...more,
+  }) as unknown as NodeType;
 const KINDS = new Map<string, NodeType>([
   ['trigger', kind({ category: 'trigger', execution: 'inline' })],
   ['safe', kind({})],
@@ -85,7 +96,10 @@ class World {
   }
   take = (node: string) => {
     const at = this.inFlight.findIndex((run) => `${run.frame}/${run.node}` === node || run.node === node);
-    if (at < 0) throw new Error(`${node} does not run; in flight: ${this.inFlight.map((r) => `${r.frame}/${r.node}`).join(' ')}`);
+    if (at < 0)
+      throw new Error(
+        `${node} does not run; in flight: ${this.inFlight.map((r) => `${r.frame}/${r.node}`).join(' ')}`,
+      );
     return this.inFlight.splice(at, 1)[0]!;
   };
   succeed(run: { frame: string; node: string; token: string }, handle: string | null = null): boolean {
@@ -111,13 +125,33 @@ class World {
 }
 
 const node = (id: string, of = 'safe', more: object = {}) => ({ id, kind: of, ...more });
-const edge = (source: string, target: string, sourceHandle?: string) => ({ id: `${source}${sourceHandle ?? ''}${target}`, source, target, sourceHandle });
+const edge = (source: string, target: string, sourceHandle?: string) => ({
+  id: `${source}${sourceHandle ?? ''}${target}`,
+  source,
+  target,
+  sourceHandle,
+});
 const start = node('start', 'trigger');
-const overBudget = { reason: 'over_budget', refusal: { reason: 'budget_exceeded', budgetId: 'b', scope: { type: 'execution' }, limitNanoUsd: 1, spentNanoUsd: 1, heldNanoUsd: 0, askedNanoUsd: 1, resetsAt: null } };
+const overBudget = {
+  reason: 'over_budget',
+  refusal: {
+    reason: 'budget_exceeded',
+    budgetId: 'b',
+    scope: { type: 'execution' },
+    limitNanoUsd: 1,
+    spentNanoUsd: 1,
+    heldNanoUsd: 0,
+    askedNanoUsd: 1,
+    resetsAt: null,
+  },
+};
 
 describe('a run', () => {
   it('overlaps independent branches and joins when all have settled', () => {
-    const world = new World([start, node('a'), node('b'), node('join')], [edge('start', 'a'), edge('start', 'b'), edge('a', 'join'), edge('b', 'join')]);
+    const world = new World(
+      [start, node('a'), node('b'), node('join')],
+      [edge('start', 'a'), edge('start', 'b'), edge('a', 'join'), edge('b', 'join')],
+    );
     world.start();
     world.succeed(world.take('start'));
     const [a, b] = [world.take('a'), world.take('b')];
@@ -129,7 +163,9 @@ describe('a run', () => {
   });
 
   it('goes one node at a time when it is sequential', () => {
-    const world = new World([start, node('a'), node('b')], [edge('start', 'a'), edge('start', 'b')], { mode: 'sequential' });
+    const world = new World([start, node('a'), node('b')], [edge('start', 'a'), edge('start', 'b')], {
+      mode: 'sequential',
+    });
     world.start();
     world.succeed(world.take('start'));
     expect([world.statusOf('a'), world.statusOf('b')]).toEqual(['running', 'queued']);
@@ -141,14 +177,26 @@ describe('a run', () => {
   it('skips the way a condition did not take, and all that hangs on it', () => {
     const world = new World(
       [start, node('c', 'if'), node('yes'), node('no'), node('after'), node('both')],
-      [edge('start', 'c'), edge('c', 'yes', 'true'), edge('c', 'no', 'false'), edge('no', 'after'), edge('yes', 'both'), edge('after', 'both')],
+      [
+        edge('start', 'c'),
+        edge('c', 'yes', 'true'),
+        edge('c', 'no', 'false'),
+        edge('no', 'after'),
+        edge('yes', 'both'),
+        edge('after', 'both'),
+      ],
     );
     world.start();
     world.succeed(world.take('start'));
     world.succeed(world.take('c'), 'true');
     world.succeed(world.take('yes'));
     world.succeed(world.take('both'));
-    expect([world.status, world.statusOf('no'), world.statusOf('after'), world.statusOf('both')]).toEqual(['completed', 'skipped', 'skipped', 'succeeded']);
+    expect([world.status, world.statusOf('no'), world.statusOf('after'), world.statusOf('both')]).toEqual([
+      'completed',
+      'skipped',
+      'skipped',
+      'succeeded',
+    ]);
   });
 
   it('tries again what was not sent, after a growing wait, or later when the answer says so', () => {
@@ -164,7 +212,10 @@ describe('a run', () => {
     expect(world.progress.nextDueMs()).toBe(9500);
     world.tick(9500);
     world.fail(world.take('a'), { reason: 'not_sent' });
-    expect([world.status, world.state.run().error]).toMatchObject(['failed', { nodeId: 'a', reason: 'not_sent' }]);
+    expect([world.status, world.state.run().error]).toMatchObject([
+      'failed',
+      { nodeId: 'a', reason: 'not_sent' },
+    ]);
     expect(world.state.frame(TOP).nodes.get('a')!.attempts).toBe(3);
   });
 
@@ -183,18 +234,33 @@ describe('a run', () => {
   });
 
   it('stops at a failure: what runs is aborted and cancelled, what never began stays so', () => {
-    const world = new World([start, node('a'), node('b'), node('c')], [edge('start', 'a'), edge('start', 'b'), edge('b', 'c')]);
+    const world = new World(
+      [start, node('a'), node('b'), node('c')],
+      [edge('start', 'a'), edge('start', 'b'), edge('b', 'c')],
+    );
     world.start();
     world.succeed(world.take('start'));
     const b = world.take('b');
     world.fail(world.take('a'), { reason: 'refused' });
-    expect([world.status, world.statusOf('b'), world.statusOf('c'), world.aborted]).toEqual(['failed', 'cancelled', 'pending', [b.token]]);
+    expect([world.status, world.statusOf('b'), world.statusOf('c'), world.aborted]).toEqual([
+      'failed',
+      'cancelled',
+      'pending',
+      [b.token],
+    ]);
     expect(world.succeed(b)).toBe(false);
   });
 
   it('goes on after a failure that may be passed over, and down the wired error', () => {
     const world = new World(
-      [start, node('a', 'safe', { onError: 'continue' }), node('b'), node('e', 'safe', { onError: 'error' }), node('ok'), node('rescue')],
+      [
+        start,
+        node('a', 'safe', { onError: 'continue' }),
+        node('b'),
+        node('e', 'safe', { onError: 'error' }),
+        node('ok'),
+        node('rescue'),
+      ],
       [edge('start', 'a'), edge('a', 'b'), edge('start', 'e'), edge('e', 'ok'), edge('e', 'rescue', 'error')],
     );
     world.start();
@@ -203,7 +269,11 @@ describe('a run', () => {
     world.fail(world.take('e'), { reason: 'refused' });
     world.succeed(world.take('b'));
     world.succeed(world.take('rescue'));
-    expect([world.status, world.statusOf('a'), world.statusOf('ok')]).toEqual(['completed', 'failed', 'skipped']);
+    expect([world.status, world.statusOf('a'), world.statusOf('ok')]).toEqual([
+      'completed',
+      'failed',
+      'skipped',
+    ]);
   });
 
   it('takes a result once, and only under the current lease', () => {
@@ -291,7 +361,10 @@ describe('a run', () => {
   describe('with a map', () => {
     const body = { parentId: 'm' };
     const mapped = () => {
-      const world = new World([start, node('m', 'map'), node('x', 'safe', body), node('y', 'safe', body), node('after')], [edge('start', 'm'), edge('x', 'y'), edge('m', 'after')]);
+      const world = new World(
+        [start, node('m', 'map'), node('x', 'safe', body), node('y', 'safe', body), node('after')],
+        [edge('start', 'm'), edge('x', 'y'), edge('m', 'after')],
+      );
       world.start();
       world.succeed(world.take('start'));
       return world;
@@ -321,7 +394,11 @@ describe('a run', () => {
       const world = mapped();
       world.expand(world.take('m'), 9, { concurrency: 3 });
       world.fail(world.take('m@1/x'), { reason: 'refused' });
-      expect([world.status, world.statusOf('m'), world.state.frame('m@0').status]).toEqual(['failed', 'failed', 'cancelled']);
+      expect([world.status, world.statusOf('m'), world.state.frame('m@0').status]).toEqual([
+        'failed',
+        'failed',
+        'cancelled',
+      ]);
       expect(world.state.run().error).toMatchObject({ nodeId: 'x', itemPath: [1] });
     });
 
@@ -355,22 +432,54 @@ describe('a run', () => {
 describe('any run, whatever happens to it', () => {
   const kinds = ['safe', 'once', 'if', 'map'] as const;
   const graph = fc.record({
-    nodes: fc.array(fc.record({ kind: fc.constantFrom(...kinds), inMap: fc.boolean(), onError: fc.constantFrom(undefined, 'stop', 'continue', 'error') }), { minLength: 1, maxLength: 8 }),
+    nodes: fc.array(
+      fc.record({
+        kind: fc.constantFrom(...kinds),
+        inMap: fc.boolean(),
+        onError: fc.constantFrom(undefined, 'stop', 'continue', 'error'),
+      }),
+      { minLength: 1, maxLength: 8 },
+    ),
     edges: fc.array(fc.tuple(fc.nat(8), fc.nat(8), fc.nat(2)), { maxLength: 14 }),
     sequential: fc.boolean(),
   });
   const event = fc.oneof(
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('finish' as const), pick: fc.nat(50), how: fc.nat(9) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), pick: fc.nat(50), how: fc.nat(9) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('tick' as const, 'crash' as const, 'pause' as const, 'resume' as const), pick: fc.nat(400_000), how: fc.nat(0) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('cancel' as const, 'tick' as const, 'resume' as const, 'crash' as const), pick: fc.nat(1000), how: fc.nat(0) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ do: fc.constant('finish' as const), pick: fc.nat(50), how: fc.nat(9) }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('again' as const), pick: fc.nat(50), how: fc.nat(9) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constantFrom('tick' as const, 'crash' as const, 'pause' as const, 'resume' as const),
+        pick: fc.nat(400_000),
+        how: fc.nat(0),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constantFrom('cancel' as const, 'tick' as const, 'resume' as const, 'crash' as const),
+        pick: fc.nat(1000),
+        how: fc.nat(0),
+      }),
+    },
   );
 
   function build({ nodes, edges, sequential }: typeof graph extends fc.Arbitrary<infer G> ? G : never) {
     const made: Record<string, any>[] = [start];
     nodes.forEach((spec, index) => {
       const map = spec.inMap ? made.findLast((other) => other.kind === 'map') : undefined;
-      made.push({ id: `n${index}`, kind: spec.kind, onError: spec.onError, ...(map ? { parentId: map.id } : {}) });
+      made.push({
+        id: `n${index}`,
+        kind: spec.kind,
+        onError: spec.onError,
+        ...(map ? { parentId: map.id } : {}),
+      });
     });
     const joined = new Set<string>();
     const drawn: object[] = [];
@@ -381,7 +490,12 @@ describe('any run, whatever happens to it', () => {
       const key = `${source.id}-${handle}-${target.id}`;
       if (source.parentId !== target.parentId || joined.has(key)) return;
       joined.add(key);
-      drawn.push({ id: key, source: source.id, target: target.id, ...(handle ? { sourceHandle: handle } : {}) });
+      drawn.push({
+        id: key,
+        source: source.id,
+        target: target.id,
+        ...(handle ? { sourceHandle: handle } : {}),
+      });
     };
     for (const [a, b, pick] of edges) {
       const [from, to] = [Math.min(a, b) % made.length, Math.max(a, b) % made.length];
@@ -404,7 +518,10 @@ describe('any run, whatever happens to it', () => {
           if (how === 7) return world.fail(run, { reason: 'not_sent' });
           if (how === 6) return world.fail(run, { reason: 'unknown' });
           if (plan.isMap)
-            return world.expand(run, how, { concurrency: 1 + (how % 3), onItemError: (['stop', 'continue', 'remove'] as const)[how % 3] });
+            return world.expand(run, how, {
+              concurrency: 1 + (how % 3),
+              onItemError: (['stop', 'continue', 'remove'] as const)[how % 3],
+            });
           return world.succeed(run, plan.node.kind === 'if' ? (how % 2 ? 'true' : 'false') : null);
         };
         world.start();
@@ -419,7 +536,8 @@ describe('any run, whatever happens to it', () => {
             if (!isMap) expect(answer(late, how)).toBe(false);
           } else if (what === 'tick') world.tick(world.nowMs + pick);
           else if (what === 'crash') world.crash();
-          else if (what === 'pause' || what === 'resume' || what === 'cancel') world.do(world.progress[what](world.nowMs));
+          else if (what === 'pause' || what === 'resume' || what === 'cancel')
+            world.do(world.progress[what](world.nowMs));
         }
         for (let step = 0; !ENDED.includes(world.status) && step < 5000; step++) {
           world.do(world.progress.resume(world.nowMs));
@@ -433,7 +551,8 @@ describe('any run, whatever happens to it', () => {
         expect(world.state.nodesIn('running', 'waiting', 'queued')).toEqual([]);
         expect([...world.state.frames.values()].filter((f) => f.status === 'running')).toEqual([]);
         for (const [, times] of world.taken) expect(times).toBe(1);
-        for (const run of [...world.inFlight, ...answered]) expect(world.progress.finished(world.nowMs, run, null)).toBe(null);
+        for (const run of [...world.inFlight, ...answered])
+          expect(world.progress.finished(world.nowMs, run, null)).toBe(null);
       }),
       { numRuns: 1500, seed: 20261120 },
     );
@@ -441,20 +560,27 @@ describe('any run, whatever happens to it', () => {
 
   it('never begins twice what could happen twice, unless it was not sent', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom('crash', 'finish', 'unknown', 'tick'), { maxLength: 20 }), (events) => {
-        const world = new World([start, node('a', 'once'), node('b', 'once')], [edge('start', 'a'), edge('a', 'b')]);
-        world.start();
-        for (const what of events) {
-          if (what === 'crash') world.crash();
-          else if (what === 'tick') world.tick(world.nowMs + 200_000);
-          else if (world.inFlight.length > 0) {
-            const run = world.inFlight.shift()!;
-            if (what === 'finish') world.succeed(run);
-            else world.fail(run, { reason: 'unknown' });
+      fc.property(
+        fc.array(fc.constantFrom('crash', 'finish', 'unknown', 'tick'), { maxLength: 20 }),
+        (events) => {
+          const world = new World(
+            [start, node('a', 'once'), node('b', 'once')],
+            [edge('start', 'a'), edge('a', 'b')],
+          );
+          world.start();
+          for (const what of events) {
+            if (what === 'crash') world.crash();
+            else if (what === 'tick') world.tick(world.nowMs + 200_000);
+            else if (world.inFlight.length > 0) {
+              const run = world.inFlight.shift()!;
+              if (what === 'finish') world.succeed(run);
+              else world.fail(run, { reason: 'unknown' });
+            }
           }
-        }
-        for (const id of ['/a', '/b']) expect(world.begun.filter((key) => key === id).length).toBeLessThanOrEqual(1);
-      }),
+          for (const id of ['/a', '/b'])
+            expect(world.begun.filter((key) => key === id).length).toBeLessThanOrEqual(1);
+        },
+      ),
       { numRuns: 500, seed: 7 },
     );
   });

@@ -73,7 +73,14 @@ export class Progress {
     const held = this.#held(at);
     if (!held) return null;
     return this.#event(nowMs, () => {
-      this.#put(held.frame, at.node, { ...held.node, status: 'succeeded', token: null, dueMs: null, handle, endedMs: nowMs });
+      this.#put(held.frame, at.node, {
+        ...held.node,
+        status: 'succeeded',
+        token: null,
+        dueMs: null,
+        handle,
+        endedMs: nowMs,
+      });
       this.#advance(held.frame);
     });
   }
@@ -109,7 +116,9 @@ export class Progress {
   ): Command[] | null {
     const held = this.#held(at);
     if (!held) return null;
-    return this.#event(nowMs, () => this.#fail(held.frame, this.plan.nodes.get(at.node)!, held.node, failure));
+    return this.#event(nowMs, () =>
+      this.#fail(held.frame, this.plan.nodes.get(at.node)!, held.node, failure),
+    );
   }
 
   /** Everything that is due by now: retries, leases that ran out, a budget's new period, the end of the run's time. */
@@ -126,7 +135,8 @@ export class Progress {
         });
         return this.#ended(top);
       }
-      if (run.status === 'paused_budget' && run.resumeAtMs !== null && run.resumeAtMs <= nowMs) this.#resume(run);
+      if (run.status === 'paused_budget' && run.resumeAtMs !== null && run.resumeAtMs <= nowMs)
+        this.#resume(run);
       for (const { frame: key, node } of this.state.nodesIn('running', 'waiting')) {
         const frame = this.state.frame(key);
         const state = frame.nodes.get(node);
@@ -179,7 +189,8 @@ export class Progress {
     return this.#event(nowMs, () => {
       const run = this.state.run();
       if (run.status === 'running') this.#hold(run, { status: 'paused', refusal: null, resumeAtMs: null });
-      else if (run.status === 'paused_budget') this.state.putRun({ ...run, status: 'paused', resumeAtMs: null });
+      else if (run.status === 'paused_budget')
+        this.state.putRun({ ...run, status: 'paused', resumeAtMs: null });
     });
   }
 
@@ -303,7 +314,10 @@ export class Progress {
   #begin(frame: FrameState, node: PlanNode, before: NodeState): void {
     const mayRun =
       this.state.run().status === 'running' &&
-      !(this.plan.sequential && [...frame.nodes].some(([id, other]) => id !== node.id && ACTIVE.has(other.status)));
+      !(
+        this.plan.sequential &&
+        [...frame.nodes].some(([id, other]) => id !== node.id && ACTIVE.has(other.status))
+      );
     if (!mayRun) {
       if (before.status !== 'queued' || !frame.nodes.has(node.id))
         this.#put(frame, node.id, { ...before, status: 'queued', token: null, dueMs: null });
@@ -326,7 +340,13 @@ export class Progress {
   #fail(frame: FrameState, node: PlanNode, state: NodeState, failure: NodeFailure, mayRetry = true): void {
     if (failure.reason === 'over_budget') {
       const resetsAt = 'resetsAt' in failure.refusal ? failure.refusal.resetsAt : null;
-      this.#put(frame, node.id, { ...state, status: 'waiting', attempts: state.attempts - 1, token: null, dueMs: null });
+      this.#put(frame, node.id, {
+        ...state,
+        status: 'waiting',
+        attempts: state.attempts - 1,
+        token: null,
+        dueMs: null,
+      });
       const run = this.state.run();
       const paused = {
         status: 'paused_budget' as const,
@@ -350,7 +370,13 @@ export class Progress {
       const { intervalMs, rate, maxDelayMs } = node.retry;
       const spread = this.chance.dice() * Math.min(maxDelayMs, intervalMs * rate ** (state.attempts - 1));
       const waitMs = Math.ceil(Math.max(spread, failure.retryAfterMs ?? 0));
-      this.#put(frame, node.id, { ...state, status: 'waiting', token: null, dueMs: this.#nowMs + waitMs, error });
+      this.#put(frame, node.id, {
+        ...state,
+        status: 'waiting',
+        token: null,
+        dueMs: this.#nowMs + waitMs,
+        error,
+      });
       return;
     }
     const settled = { ...state, token: null, dueMs: null, endedMs: this.#nowMs, error };
@@ -358,7 +384,11 @@ export class Progress {
       this.#put(frame, node.id, { ...settled, status: 'needs_review' });
       return this.#advance(frame);
     }
-    this.#put(frame, node.id, { ...settled, status: 'failed', handle: node.onError === 'error' ? 'error' : null });
+    this.#put(frame, node.id, {
+      ...settled,
+      status: 'failed',
+      handle: node.onError === 'error' ? 'error' : null,
+    });
     if (node.onError !== 'stop') return this.#advance(frame);
     this.#stop(frame, 'failed', error);
     this.#ended(frame);
@@ -370,7 +400,8 @@ export class Progress {
       if (SETTLED.has(node.status) || (node.status === 'needs_review' && status === 'failed')) continue;
       if (node.token) this.#commands.push({ do: 'abort', token: node.token });
       if (this.plan.nodes.get(id)!.isMap)
-        for (const key of this.state.openFrames(frame.key, id)) this.#stop(this.state.frame(key), 'cancelled', null);
+        for (const key of this.state.openFrames(frame.key, id))
+          this.#stop(this.state.frame(key), 'cancelled', null);
       this.#put(frame, id, {
         ...node,
         status: node.startedMs === null ? 'skipped' : 'cancelled',
@@ -439,7 +470,13 @@ export class Progress {
       if (map.next >= map.total) {
         if (map.active > 0) return;
         if (map.inDoubt) {
-          this.#put(frame, nodeId, { ...node, status: 'needs_review', token: null, dueMs: null, endedMs: this.#nowMs });
+          this.#put(frame, nodeId, {
+            ...node,
+            status: 'needs_review',
+            token: null,
+            dueMs: null,
+            endedMs: this.#nowMs,
+          });
           return this.#advance(frame);
         }
         this.#commands.push({ do: 'gather', frame: frame.key, node: nodeId, token: node.token! });
