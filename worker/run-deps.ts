@@ -1,8 +1,7 @@
 /** What runs are made with: the services as the run's object and the node kinds ask for them. */
-import type { PaidCallRequest } from './domain/call/paid-call.ts';
-import { err, ok } from './domain/result.ts';
+import { err } from './domain/result.ts';
 import type { RunDeps } from './domain/workflow/run.ts';
-import type { PromptCall, PromptDeps } from './nodes/prompt.ts';
+import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import type { Services } from './services.ts';
 import { readRows } from './store/data-sources.ts';
@@ -29,50 +28,14 @@ export function runDeps(services: Services): RunDeps {
   };
 }
 
-/** A prompt node's call as one paid call. */
-function promptRunner({ paidCalls }: Services): PromptDeps['runPrompt'] {
+/** A prompt node's call; a budget that could not be asked is a refusal here, since nothing was sent. */
+function promptRunner({ runPrompt }: Services): PromptDeps['runPrompt'] {
   return async (call) => {
     try {
-      const answer = await paidCalls.call(requestOf(call));
-      if (!answer.ok) return err(answer.error);
-      const { receipt, text } = answer.value;
-      return ok({ text, usage: receipt.usage, costNanoUsd: receipt.costNanoUsd, model: receipt.model });
+      return await runPrompt(call);
     } catch (error) {
       if (error instanceof CouldNotAsk) return err({ reason: 'budget_unavailable' });
       throw error;
     }
-  };
-}
-
-function requestOf(call: PromptCall): PaidCallRequest {
-  return {
-    runId: call.runId,
-    attempt: call.attempt,
-    subject: call.subject,
-    executionType: 'workflow',
-    format: 'openai_chat',
-    body: {
-      model: call.model,
-      messages: [
-        ...(call.system ? [{ role: 'system', content: call.system }] : []),
-        { role: 'user', content: call.prompt ?? '' },
-      ],
-      ...(call.maxTokens === undefined ? {} : { max_tokens: call.maxTokens }),
-      ...(call.temperature === undefined ? {} : { temperature: call.temperature }),
-      ...(call.responseSchema === undefined
-        ? {}
-        : {
-            response_format: {
-              type: 'json_schema',
-              json_schema: { name: 'answer', schema: call.responseSchema },
-            },
-          }),
-    },
-    stream: false,
-    clampable: false,
-    executionLimitNanoUsd: call.executionLimitNanoUsd,
-    onDisconnect: 'cancel',
-    signal: call.signal,
-    timeoutMs: call.timeoutMs,
   };
 }

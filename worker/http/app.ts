@@ -22,7 +22,10 @@ import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { models } from './models.ts';
 import { outputs } from './outputs.ts';
+import { promptRuns } from './prompt-runs.ts';
+import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
 import { workflows } from './workflows.ts';
@@ -105,6 +108,9 @@ export function createApp() {
     .route('/', executions)
     .route('/', outputs)
     .route('/', dataSources)
+    .route('/', prompts)
+    .route('/', promptRuns)
+    .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
     .route('/', models)

@@ -10,7 +10,11 @@ const post = (
   query = '?name=Leads&kind=csv',
   headers: Record<string, string> = { 'content-type': 'text/csv' },
 ) => fetch(`/api/data-sources${query}`, { method: 'POST', body, headers });
-const form = (file: BlobPart, name = 'leads.csv', fields: Record<string, string> = {}) => {
+const form = (
+  file: string | Uint8Array<ArrayBuffer>,
+  name = 'leads.csv',
+  fields: Record<string, string> = {},
+) => {
   const data = new FormData();
   for (const [key, value] of Object.entries(fields)) data.append(key, value);
   data.append('file', new File([file], name));
@@ -95,7 +99,7 @@ describe('data sources', () => {
     ]);
   });
 
-  it.each<[string, string | Uint8Array, RegExp]>([
+  it.each<[string, string | Uint8Array<ArrayBuffer>, RegExp]>([
     ['a broken quote', 'a,b\n1,2\n3,"x', /line 3, column 2: the quote/],
     ['a ragged row', 'a,b\n1,2\n3\n', /line 3, column 2: the row has 1 cells, the header has 2/],
     ['a cell of 10 MB', `a,b\n1,"${'x'.repeat(10_000_000)}"`, /line 2, column 2: the cell is longer/],
@@ -108,7 +112,8 @@ describe('data sources', () => {
     const before = (await env.FILES.list({ prefix: 'data/' })).objects.length;
     for (const upload of [
       () => post(fetch, body as BodyInit),
-      () => fetch('/api/data-sources', { method: 'POST', body: form(body as BlobPart) }),
+      () =>
+        fetch('/api/data-sources', { method: 'POST', body: form(body as string | Uint8Array<ArrayBuffer>) }),
     ]) {
       const refused = await upload();
       const { error } = await json(refused);
