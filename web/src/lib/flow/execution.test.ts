@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { elapsedMs, runRows, summarise, type Execution, type NodeRun } from './execution.ts';
+import { leadFlow } from './fixture.ts';
+
+const run = (nodeId: string, more: Partial<NodeRun> = {}): NodeRun => ({
+  nodeId,
+  status: 'succeeded',
+  attempts: 1,
+  startedAt: '2026-11-20T10:00:00.000Z',
+  endedAt: '2026-11-20T10:00:01.000Z',
+  inputTokens: 10,
+  outputTokens: 5,
+  costNanoUsd: 10_500,
+  ...more,
+});
+
+test('a node inside a map is running while some of its items are still to come', () => {
+  expect(summarise([run('score'), run('score', { status: 'pending', endedAt: null })])?.status).toBe('running');
+  expect(summarise([run('score', { status: 'pending', endedAt: null })])?.status).toBe('pending');
+});
+
+test('one failed item makes the node failed once nothing is going on any more', () => {
+  expect(summarise([run('score'), run('score', { status: 'failed' })])?.status).toBe('failed');
+  expect(summarise([run('keep'), run('keep', { status: 'skipped' })])?.status).toBe('succeeded');
+  expect(summarise([])).toBeNull();
+});
+
+test('tokens and cost of a node are the sums over its items', () => {
+  expect(summarise([run('score'), run('score', { costNanoUsd: 1 })])).toMatchObject({
+    inputTokens: 20,
+    outputTokens: 10,
+    costNanoUsd: 10_501,
+    runs: 2,
+  });
+});
+
+test('rows follow the outline, items in order, and a node that was deleted since is still shown', () => {
+  const execution: Execution = {
+    id: 'exec_1',
+    workflowId: 'wf_1',
+    version: null,
+    status: 'completed',
+    trigger: 'manual',
+    input: null,
+    startedAt: null,
+    endedAt: null,
+    inputTokens: 0,
+    outputTokens: 0,
+    costNanoUsd: 0,
+    nodes: [run('gone'), run('score', { itemIndex: 1 }), run('score', { itemIndex: 0 }), run('start')],
+  };
+  const rows = runRows(leadFlow(), execution);
+  expect(rows.map((row) => row.node.id)).toEqual(['start', 'read', 'each', 'score', 'good', 'keep', 'gone']);
+  expect(rows[3]?.runs.map((one) => one.itemIndex)).toEqual([0, 1]);
+  expect(rows[1]?.summary).toBeNull();
+});
+
+test('time runs on until the end', () => {
+  const startedAt = '2026-11-20T10:00:00.000Z';
+  expect(elapsedMs({ startedAt, endedAt: null }, Date.parse(startedAt) + 1500)).toBe(1500);
+  expect(elapsedMs({ startedAt: null, endedAt: null }, 0)).toBeNull();
+});

@@ -1,0 +1,162 @@
+/** An execution as GET /api/executions/:id answers it, and what the pages read off it. Pure. */
+import type { FlowDefinition, FlowNode } from './definition.ts';
+import { outline } from './graph.ts';
+
+export type ExecutionStatus =
+  'queued' | 'running' | 'paused' | 'paused_budget' | 'completed' | 'failed' | 'cancelled' | 'needs_review';
+export type NodeStatus =
+  | 'pending'
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'succeeded'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled'
+  | 'needs_review';
+
+export interface RunFault {
+  message: string;
+  nodeId?: string;
+  field?: string;
+  code?: string;
+  [detail: string]: unknown;
+}
+
+export interface NodeRun {
+  nodeId: string;
+  itemIndex?: number | null;
+  status: NodeStatus;
+  attempts: number;
+  startedAt: string | null;
+  endedAt: string | null;
+  input?: unknown;
+  output?: unknown;
+  logs?: string[];
+  error?: RunFault | null;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+
+export interface Execution {
+  id: string;
+  workflowId: string;
+  workflowName?: string;
+  version: number | null;
+  status: ExecutionStatus;
+  trigger: string;
+  input: unknown;
+  createdAt?: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  budgetNanoUsd?: number | null;
+  error?: RunFault | null;
+  nodes: NodeRun[];
+}
+
+/** Ended for good; nothing more will change by itself. */
+export const isFinal = (status: ExecutionStatus): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled';
+
+/** Worth asking again every second. */
+export const isMoving = (status: ExecutionStatus): boolean => status === 'queued' || status === 'running';
+
+/** Every run of one node, all items together. */
+export interface NodeSummary {
+  status: NodeStatus;
+  runs: number;
+  succeeded: number;
+  failed: number;
+  attempts: number;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+/** What is going on outranks what went wrong, which outranks what went well. */
+const RANK: readonly NodeStatus[] = [
+  'running',
+  'waiting',
+  'queued',
+  'pending',
+  'needs_review',
+  'failed',
+  'cancelled',
+  'succeeded',
+  'skipped',
+];
+
+/** Sums a node's runs; null when it has none. Costs are whole nano-USD. */
+export function summarise(runs: readonly NodeRun[]): NodeSummary | null {
+  if (!runs.length) return null;
+  const status = RANK.find((one) => runs.some((run) => run.status === one))!;
+  const begun = runs.some((run) => run.status === 'succeeded' || run.status === 'failed');
+  const starts = runs.flatMap((run) => (run.startedAt ? [run.startedAt] : [])).sort();
+  const ends = runs.flatMap((run) => (run.endedAt ? [run.endedAt] : [])).sort();
+  return {
+    status: begun && (status === 'pending' || status === 'queued') ? 'running' : status,
+    runs: runs.length,
+    succeeded: runs.filter((run) => run.status === 'succeeded').length,
+    failed: runs.filter((run) => run.status === 'failed').length,
+    attempts: Math.max(...runs.map((run) => run.attempts)),
+    inputTokens: sum(runs, 'inputTokens'),
+    outputTokens: sum(runs, 'outputTokens'),
+    costNanoUsd: sum(runs, 'costNanoUsd'),
+    startedAt: starts[0] ?? null,
+    endedAt: runs.every((run) => run.endedAt) ? (ends.at(-1) ?? null) : null,
+  };
+}
+
+const sum = (runs: readonly NodeRun[], field: 'inputTokens' | 'outputTokens' | 'costNanoUsd'): number =>
+  runs.reduce((total, run) => total + run[field], 0);
+
+export function runsByNode(execution: Execution): Map<string, NodeRun[]> {
+  const byNode = new Map<string, NodeRun[]>();
+  for (const run of execution.nodes) {
+    const runs = byNode.get(run.nodeId);
+    if (runs) runs.push(run);
+    else byNode.set(run.nodeId, [run]);
+  }
+  for (const runs of byNode.values()) runs.sort((a, b) => (a.itemIndex ?? 0) - (b.itemIndex ?? 0));
+  return byNode;
+}
+
+export interface RunRow {
+  node: FlowNode;
+  depth: number;
+  summary: NodeSummary | null;
+  runs: NodeRun[];
+}
+
+/** The execution as a tree: the workflow's outline with what each node did. Nodes the definition no longer has come last. */
+export function runRows(flow: FlowDefinition, execution: Execution): RunRow[] {
+  const byNode = runsByNode(execution);
+  const rows = outline(flow).map(({ node, depth }): RunRow => {
+    const runs = byNode.get(node.id) ?? [];
+    byNode.delete(node.id);
+    return { node, depth, runs, summary: summarise(runs) };
+  });
+  for (const [id, runs] of byNode)
+    rows.push({
+      node: { id, kind: 'removed', position: { x: 0, y: 0 }, config: {}, name: id },
+      depth: 0,
+      runs,
+      summary: summarise(runs),
+    });
+  return rows;
+}
+
+/** Milliseconds between start and end, or until `now` while it goes on; null before it began. */
+export function elapsedMs(
+  times: { startedAt: string | null; endedAt: string | null },
+  now: number,
+): number | null {
+  if (!times.startedAt) return null;
+  return Math.max(0, (times.endedAt ? Date.parse(times.endedAt) : now) - Date.parse(times.startedAt));
+}
