@@ -55,6 +55,8 @@ export interface Execution {
   costNanoUsd: number;
   budgetNanoUsd?: number | null;
   error?: RunFault | null;
+  /** what was run, when the server sends it: the pinned version */
+  definition?: FlowDefinition;
   nodes: NodeRun[];
 }
 
@@ -159,4 +161,54 @@ export function elapsedMs(
 ): number | null {
   if (!times.startedAt) return null;
   return Math.max(0, (times.endedAt ? Date.parse(times.endedAt) : now) - Date.parse(times.startedAt));
+}
+
+/** What went into a run: as recorded, else the output of the one step before it (of the same item), else several by id. */
+export function inputOf(flow: FlowDefinition, execution: Execution, run: NodeRun): unknown {
+  if (run.input !== undefined) return run.input;
+  const node = flow.nodes.find((one) => one.id === run.nodeId);
+  if (node?.kind === 'trigger') return execution.input;
+  const sources = flow.edges.filter((edge) => edge.target === run.nodeId).map((edge) => edge.source);
+  const outputs = sources.flatMap((id) => {
+    const found = execution.nodes.find(
+      (one) => one.nodeId === id && (one.itemIndex ?? null) === (run.itemIndex ?? null),
+    );
+    return found && found.output !== undefined ? [[id, found.output] as const] : [];
+  });
+  if (outputs.length === 1) return outputs[0]![1];
+  if (outputs.length > 1) return Object.fromEntries(outputs);
+  if (node?.parentId && !sources.length) {
+    const map = execution.nodes.find((one) => one.nodeId === node.parentId);
+    const items = map?.input;
+    if (Array.isArray(items) && typeof run.itemIndex === 'number') return items[run.itemIndex];
+  }
+  return undefined;
+}
+
+export interface PauseReason {
+  /** the scope of the budget that is full; 'execution' is the run's own; null when it is not said */
+  scope: string | null;
+  name: string | null;
+  limitNanoUsd: number | null;
+  spentNanoUsd: number | null;
+  askedNanoUsd: number | null;
+}
+
+/** Which budget stopped a run, read off its error: the details of the 402 refusal stand there. */
+export function pauseReason(execution: Execution): PauseReason {
+  const error = (execution.error ??
+    execution.nodes.find((run) => run.status === 'waiting' && run.error)?.error ??
+    {}) as Record<string, unknown>;
+  const details = (error.refusal ?? error.budget ?? error) as Record<string, unknown>;
+  const scope = details.scope as { type?: string; id?: string; name?: string } | string | undefined;
+  const number = (value: unknown) => (typeof value === 'number' ? value : null);
+  return {
+    scope: typeof scope === 'string' ? scope : (scope?.type ?? null),
+    name:
+      (typeof details.name === 'string' && details.name) ||
+      (typeof scope === 'object' ? (scope.name ?? ([scope.type, scope.id].filter(Boolean).join(' ') || null)) : null),
+    limitNanoUsd: number(details.limitNanoUsd),
+    spentNanoUsd: number(details.spentNanoUsd),
+    askedNanoUsd: number(details.askedNanoUsd),
+  };
 }
