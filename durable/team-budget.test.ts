@@ -2,7 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { Budget, ReserveRequest, Settlement } from '../worker/domain/budget/budget.ts';
-import { NO_USAGE } from '../worker/domain/cost/usage.ts';
+import { settlementOf } from '../tests/workers/settlement.ts';
 import { services } from '../worker/services.ts';
 import type { TeamBudget } from './team-budget.ts';
 
@@ -37,25 +37,8 @@ function team(name: string) {
     executionType: 'gateway',
     ...over,
   });
-  const end = (runId: string, costNanoUsd: number, over: Partial<Settlement> = {}): Settlement => ({
-    runId,
-    attempt: 1,
-    subject: { teamId: name, keyId: 'key_1', tags: ['acme'] },
-    provider: 'sandbox',
-    model: 'sandbox-small',
-    executionType: 'gateway',
-    status: 'succeeded',
-    billed: true,
-    costNanoUsd,
-    usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
-    source: 'reported',
-    flags: [],
-    priced: true,
-    priceId: 'p',
-    rawUsage: null,
-    latencyMs: 5,
-    ...over,
-  });
+  const end = (runId: string, costNanoUsd: number, over: Partial<Settlement> = {}) =>
+    settlementOf({ runId, costNanoUsd, subject: { teamId: name, keyId: 'key_1', tags: ['acme'] }, ...over });
   const at = (iso: string) =>
     runInDurableObject(stub, (object) => {
       (object as TeamBudget).clock = () => Date.parse(iso);

@@ -33,7 +33,9 @@ export const withKey = (key: string): Fetch => fetchWith({ authorization: `Beare
 export async function makeKey(
   teamId: string,
   role: Role,
-  more: Partial<Pick<ApiKey, 'name' | 'tags' | 'expiresAt' | 'requestsPerMinute' | 'createdBy'>> = {},
+  more: Partial<
+    Pick<ApiKey, 'name' | 'tags' | 'expiresAt' | 'requestsPerMinute' | 'tokensPerMinute' | 'createdBy'>
+  > = {},
 ): Promise<{ key: string; keyId: string; fetch: Fetch }> {
   const { db, newId, now } = services(env);
   const key = makeApiKey(crypto.getRandomValues(new Uint8Array(48)));

@@ -10,7 +10,8 @@ export type BudgetExceeded = {
   reason: 'budget_exceeded';
   /** which budget said no */
   budgetId: string | null;
-  scope: Scope;
+  /** `call` = the caller's own limit for this one call */
+  scope: Scope | { type: 'call'; id?: undefined };
   limitNanoUsd: number;
   spentNanoUsd: number;
   heldNanoUsd: number;

@@ -6,13 +6,22 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { estimate } from './estimate.ts';
 import { health } from './health.ts';
+import { invitations } from './invitations.ts';
+import { keys } from './keys.ts';
+import { forTheLog } from './log.ts';
+import { live } from './live.ts';
 import { me } from './me.ts';
+import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
+import { models } from './models.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { signIn } from './sign-in.ts';
+import { teams } from './teams.ts';
 import { workflows } from './workflows.ts';
+import { tokenTracking } from './token-tracking/index.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -57,8 +66,7 @@ export function createApp() {
         level: 'error',
         requestId: c.get('requestId'),
         path: c.req.path,
-        message: String(error),
-        stack: (error as Error).stack,
+        ...forTheLog(error),
       }),
     );
     return c.json(
@@ -80,10 +88,18 @@ export function createApp() {
   const api = app
     .route('/', health)
     .route('/', signIn)
+    .route('/', operator)
     .route('/', me)
+    .route('/', teams)
+    .route('/', members)
+    .route('/', invitations)
+    .route('/', keys)
     .route('/', nodeTypes)
     .route('/', workflows)
-    .route('/', operator);
+    .route('/', models)
+    .route('/', estimate)
+    .route('/', tokenTracking)
+    .route('/', live);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;
 }

@@ -7,6 +7,7 @@ import { rememberTeam } from '../store/teams.ts';
 import { ACCESS } from './access.ts';
 import { callerOf } from './caller.ts';
 import { Refused } from './errors.ts';
+import { holdToLimits } from './key-limits.ts';
 import type { Actor, AppEnv, Caller } from './routes.ts';
 
 export const authenticate = createMiddleware<AppEnv>(async function authenticate(c, next) {
@@ -17,6 +18,7 @@ export const authenticate = createMiddleware<AppEnv>(async function authenticate
   if (access === 'public') return next();
   const caller = await callerOf(c);
   c.set('caller', caller);
+  if (caller.kind === 'key') await holdToLimits(c, caller.key, access);
   const wanted = wantedTeam(c, route.path);
   const actor = actorIn(caller, wanted);
   if (actor) {

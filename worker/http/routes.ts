@@ -93,6 +93,11 @@ export const jsonBody = <S extends z.ZodType>(schema: S) => ({
   content: { 'application/json': { schema } },
 });
 
+/** `{id}` in a path; whether it is anybody's is the handler's 404. */
+export const idParam = z.object({ id: z.string().max(100) });
+/** The name of a thing: shown as text wherever it appears. */
+export const nameText = z.string().trim().min(1).max(100);
+
 /** `request` and `middleware` of a POST whose body may be missing or empty, which then counts as `{}`. */
 export const optionalJsonBody = <S extends z.ZodType, R extends object>(schema: S, request: R) => ({
   request: { ...request, body: jsonBody(schema) },

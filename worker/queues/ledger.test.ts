@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { OutboxRow, Settlement } from '../domain/budget/budget.ts';
+import { settlementOf } from '../../tests/workers/settlement.ts';
 import { NO_USAGE } from '../domain/cost/usage.ts';
 import { services } from '../services.ts';
 import { carryToLedger, ledgerCut } from '../store/ledger.ts';
@@ -8,10 +9,9 @@ import { drainOutbox } from './ledger.ts';
 
 const record = services(env);
 
-function settled(teamId: string, runId: string, over: Partial<Settlement> = {}): Settlement {
-  return {
+const settled = (teamId: string, runId: string, over: Partial<Settlement> = {}) =>
+  settlementOf({
     runId,
-    attempt: 1,
     subject: {
       teamId,
       keyId: 'key_1',
@@ -21,22 +21,8 @@ function settled(teamId: string, runId: string, over: Partial<Settlement> = {}):
       promptVersion: 2,
       tags: ['a', 'b', 'a'],
     },
-    provider: 'sandbox',
-    model: 'sandbox-small',
-    executionType: 'gateway',
-    status: 'succeeded',
-    billed: true,
-    costNanoUsd: 1000,
-    usage: { ...NO_USAGE, inputTokens: 10, outputTokens: 5 },
-    source: 'reported',
-    flags: [],
-    priced: true,
-    priceId: 'sandbox:sandbox/sandbox-small@2026-01-01',
-    rawUsage: '{"prompt_tokens":10}',
-    latencyMs: 12.7,
     ...over,
-  };
-}
+  });
 const count = async (table: string, teamId: string) =>
   (await env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE team_id = ?`)
     .bind(teamId)

@@ -91,6 +91,8 @@ export function identity(services: Services, requestOrigin: string) {
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
     logger: { disabled: true },
+    // its own refusals are answers; whatever else goes wrong is ours to answer and to log (http/app.ts)
+    onAPIError: { throw: true },
     plugins: [organization({ ...accessControl(), creatorRole: 'owner', disableOrganizationDeletion: true })],
     advanced: {
       cookiePrefix: 'pm',

@@ -1,9 +1,10 @@
 /** Team API keys. Only the SHA-256 of the whole key is stored: what is shown once cannot be shown again. */
-import { and, eq, isNull, lt, or } from 'drizzle-orm';
+import { and, desc, eq, gt, isNull, lt, min, or, sql } from 'drizzle-orm';
 import { apiKeyPrefix } from '../domain/access/api-key.ts';
 import type { Role } from '../domain/access/roles.ts';
 import type { Db } from '../services.ts';
-import { apiKey } from './schema.ts';
+import { pageFrom, type PageOptions } from './page.ts';
+import { apiKey, ledger } from './schema.ts';
 
 /** A key as it stands in D1, without its hash. Times are ISO. */
 export interface ApiKey {
@@ -43,6 +44,19 @@ export async function findKey(db: Db, teamId: string, id: string): Promise<ApiKe
   return row ? withoutHash(row) : null;
 }
 
+export async function listKeys(db: Db, teamId: string, { limit, cursor }: PageOptions) {
+  const rows = await db
+    .select()
+    .from(apiKey)
+    .where(and(eq(apiKey.teamId, teamId), cursor === undefined ? undefined : lt(apiKey.id, cursor)))
+    .orderBy(desc(apiKey.id))
+    .limit(limit + 1);
+  return pageFrom(rows.map(withoutHash), limit);
+}
+
+export const deleteKey = (db: Db, teamId: string, id: string) =>
+  db.delete(apiKey).where(and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)));
+
 /** The row of a new key: all that is kept of it. */
 export async function keyRow(key: string, row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>) {
   return { ...row, prefix: apiKeyPrefix(key), lastUsedAt: null, hash: await hashKey(key) };
@@ -62,4 +76,16 @@ export async function touchKey(db: Db, id: string, nowMs: number): Promise<void>
         or(isNull(apiKey.lastUsedAt), lt(apiKey.lastUsedAt, new Date(nowMs - 60_000).toISOString())),
       ),
     );
+}
+
+/** Input and output tokens booked to a key since a time (ISO), and when the first of them were booked (ISO, null for none). */
+export async function tokensOfKey(db: Db, { teamId, id }: Pick<ApiKey, 'teamId' | 'id'>, since: string) {
+  const [row] = await db
+    .select({
+      tokens: sql<number>`coalesce(sum(${ledger.inputTokens} + ${ledger.outputTokens}), 0)`,
+      first: min(ledger.createdAt),
+    })
+    .from(ledger)
+    .where(and(eq(ledger.teamId, teamId), gt(ledger.createdAt, since), eq(ledger.keyId, id)));
+  return row!;
 }

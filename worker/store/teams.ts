@@ -1,5 +1,5 @@
 /** Teams and who is in them. A team is better-auth's organization; a membership its member row. */
-import { and, asc, eq } from 'drizzle-orm';
+import { asc, eq } from 'drizzle-orm';
 import type { Role } from '../domain/access/roles.ts';
 import type { Db } from '../services.ts';
 import { member, organization, session } from './schema.ts';
@@ -67,13 +67,8 @@ export async function findTeam(db: Db, teamId: string) {
   );
 }
 
-export async function findMember(db: Db, teamId: string, memberId: string) {
-  return (
-    (await db.query.member.findFirst({
-      where: and(eq(member.organizationId, teamId), eq(member.id, memberId)),
-    })) ?? null
-  );
-}
+export const updateTeam = (db: Db, teamId: string, change: { name: string; timeZone: string }) =>
+  db.update(organization).set(change).where(eq(organization.id, teamId));
 
 /** Notes the team a session used last: the default for requests that name none. */
 export async function rememberTeam(db: Db, sessionId: string, teamId: string): Promise<void> {

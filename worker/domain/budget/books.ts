@@ -133,7 +133,7 @@ export class Books {
     const admittedAtMs = hold?.admittedAtMs ?? past?.admittedAtMs ?? nowMs;
     const bookedAtMs =
       settlement.occurredAt === undefined ? admittedAtMs : Math.min(Date.parse(settlement.occurredAt), nowMs);
-    const late = !hold && settlement.executionType !== 'external';
+    const late = !hold && settlement.source !== 'external';
     const flags =
       late && !settlement.flags.includes('late') ? [...settlement.flags, 'late'] : settlement.flags;
     const costNanoUsd = this.#book({ ...settlement, flags }, bookedAtMs, nowMs);

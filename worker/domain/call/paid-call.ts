@@ -3,11 +3,18 @@
  * price -> ceiling -> reserve -> provider -> usage -> exact cost -> settle. No call reaches a provider without a reservation,
  * and the caller sees its end only after it was settled.
  */
-import type { CallSubject, ExecutionType } from '../budget/budget.ts';
+import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
-import type { WireFormat } from '../contracts/provider.ts';
+import type {
+  Connection,
+  FormatReader,
+  ForwardRequest,
+  ProviderFailure,
+  WireFormat,
+} from '../contracts/provider.ts';
+import type { ModelInfo, Price } from '../cost/price.ts';
 
 export interface PaidCallRequest {
   runId: string;
@@ -49,15 +56,57 @@ export interface PaidAnswer {
   text: string;
 }
 
-/** A stream: bytes for the caller; `done` resolves once it is settled. The last bytes are held back until then. */
+/**
+ * A stream whose first event is there. `body` is for the caller; its last bytes are held back until the call is settled. `done`
+ * never rejects: it tells how the call ended once it was booked (or could not be).
+ */
 export interface PaidStream {
   runId: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
-  done: Promise<CallReceipt>;
+  done: Promise<Result<PaidStreamEnd, Refusal>>;
+}
+
+export interface PaidStreamEnd {
+  receipt: CallReceipt;
+  text: string;
 }
 
 export interface PaidCalls {
   call(request: PaidCallRequest): Promise<Result<PaidAnswer, Refusal>>;
   stream(request: PaidCallRequest): Promise<Result<PaidStream, Refusal>>;
+}
+
+/** Where a call goes: the model as its provider names it, the way there, and its price now. */
+export interface CallRoute {
+  provider: string;
+  model: string;
+  connection: Connection;
+  /** null = unpriced: refused when a budget applies, recorded as such otherwise */
+  price: Price | null;
+  info: ModelInfo | null;
+}
+
+/** Everything of the outside that a paid call needs; all of it is handed in. */
+export interface PaidCallDeps {
+  judge(teamId: string): Judge;
+  route(ask: { teamId: string; model: string; format: WireFormat }): Promise<Result<CallRoute, Refusal>>;
+  formatOf(format: WireFormat): FormatReader;
+  forward(route: CallRoute, request: ForwardRequest): Promise<Result<Response, ProviderFailure>>;
+  /** upper bounds, never below the truth */
+  count: {
+    request(route: CallRoute, format: WireFormat, body: Record<string, unknown>): Promise<number>;
+    text(route: CallRoute, text: string): Promise<number>;
+  };
+  /** ms since the epoch */
+  now(): number;
+  timers: Timers;
+  /** keeps the work alive when the caller is gone */
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** Both answer with what stops them. */
+export interface Timers {
+  after(ms: number, task: () => void): () => void;
+  every(ms: number, task: () => void): () => void;
 }

@@ -1,6 +1,7 @@
 /** How many tokens go in? Exact where the tokenizer is public, an estimate with an upper bound where it is not; never below the truth. */
 import { createEncoder, type Encoder, type Encoding, type LoadRanks } from './encoder.ts';
 import type { ChatInput } from './chat-input.ts';
+import { SANDBOX } from './sandbox-prices.ts';
 
 export interface Count {
   /** the best reading: what an estimate shows and what missing usage is booked at */
@@ -57,7 +58,7 @@ const FILE_CEILING = 100_000;
 
 /** Exact encodings; null = the provider's tokenizer is not public. */
 export function encodingOf({ provider, model }: ModelName): Encoding | null {
-  if (provider === 'sandbox') return 'o200k_base';
+  if (provider === SANDBOX) return 'o200k_base';
   if (provider !== 'openai' && provider !== 'azure') return null;
   if (/^(gpt-3\.5|gpt-35|gpt-4(?!o|\.|-o)|text-embedding|babbage-002|davinci-002)/.test(model))
     return 'cl100k_base';
@@ -153,9 +154,14 @@ export function createTokenCounter(deps: CounterDeps): TokenCounter {
       messages.length * TOKENS_PER_MESSAGE +
       messages.filter((message) => message.name).length * TOKENS_PER_NAME +
       TOKENS_OF_PRIMING;
+    const media = mediaTokens(name.model, opaque);
+    // The sandbox is our own: what we count is what it reports, whatever the request holds.
+    if (name.provider === SANDBOX) {
+      const tokens = said.tokens + defined.tokens + framing + media.expected;
+      return { tokens, ceilingTokens: Math.max(tokens, said.ceilingTokens), exact: said.exact };
+    }
     const published = encodingOf(name) !== null;
     const ceilingFraming = published ? framing : messages.length * CEILING_PER_MESSAGE + CEILING_PER_MESSAGE;
-    const media = mediaTokens(name.model, opaque);
     return {
       tokens: said.tokens + defined.tokens + framing + media.expected,
       ceilingTokens:

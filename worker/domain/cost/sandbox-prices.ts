@@ -27,7 +27,7 @@ export const SANDBOX_PRICES: readonly Price[] = Object.entries(MODELS).map(([mod
 }));
 
 /** Without max tokens in the request a sandbox model writes at most this many. */
-export const SANDBOX_MAX_OUTPUT_TOKENS = 4_096;
+export const SANDBOX_MAX_OUTPUT_TOKENS = 500;
 
 export const SANDBOX_MODELS: readonly ModelInfo[] = Object.keys(MODELS).map((model) => ({
   provider: SANDBOX,

@@ -1,0 +1,191 @@
+/** Walks every route of the application: who may not come in, does not. New routes are found by themselves; what they need here is said by the failure. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS, ROLES, type Role } from '../../worker/domain/access/roles.ts';
+import { ACCESS } from '../../worker/http/access.ts';
+import { createApp } from '../../worker/http/app.ts';
+import { anonymous, makeKey, makeTeam, withKey, type Fetch } from './fixtures.ts';
+
+type Team = Awaited<ReturnType<typeof makeTeam>>;
+
+const workflow = {
+  name: 'Walked',
+  nodes: [{ id: 'start', kind: 'trigger', position: { x: 0, y: 0 }, config: { on: 'manual' } }],
+  edges: [],
+  settings: {},
+};
+
+/** Things of team A that team B asks for. A path also counts for the routes below it. Add yours: `make` answers the path's parameters. */
+const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, string>> }[] = [
+  { path: '/api/teams/:id', make: async (a) => ({ id: a.teamId }) },
+  {
+    path: '/api/teams/:id/members/:memberId',
+    make: async (a, b) => ({ id: b.teamId, memberId: await firstId(a, `/api/teams/${a.teamId}/members`) }),
+  },
+  {
+    path: '/api/teams/:id/invitations/:invitationId',
+    make: async (a, b) => ({
+      id: b.teamId,
+      invitationId: await created(a, `/api/teams/${a.teamId}/invitations`, {
+        email: 'c@example.com',
+        role: 'viewer',
+      }),
+    }),
+  },
+  { path: '/api/keys/:id', make: async (a) => ({ id: a.keyId }) },
+  {
+    path: '/api/token-tracking/budget/:id',
+    make: async (a) => ({
+      id: await created(a, '/api/token-tracking/budget', {
+        scope: { type: 'team' },
+        window: 'day',
+        limitNanoUsd: null,
+      }),
+    }),
+  },
+  { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
+];
+
+/** A body that gets past validation, for routes with parameters whose `{}` does not. */
+const BODIES: Record<string, unknown> = {
+  'PATCH /api/teams/:id/members/:memberId': { role: 'viewer' },
+  'POST /api/teams/:id/invitations': { email: 'd@example.com', role: 'viewer' },
+  'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
+};
+
+/** Routes whose parameter names something that all teams share, so an unknown one is not 404; with the reason. */
+const NOT_A_TEAMS_THING: Record<string, string> = {};
+
+async function created(team: Team, path: string, json: unknown): Promise<string> {
+  const response = await team.fetch(path, { json });
+  if (!response.ok) throw new Error(`fixture ${path}: ${response.status} ${await response.text()}`);
+  return ((await response.json()) as { id: string }).id;
+}
+async function firstId(team: Team, path: string): Promise<string> {
+  return ((await (await team.fetch(path)).json()) as { data: { id: string }[] }).data[0]!.id;
+}
+
+const ROUTES = [
+  ...new Set(
+    createApp()
+      .routes.filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method} ${path}`),
+  ),
+];
+const GUARDED = ROUTES.filter((route) => ACCESS[route] !== 'public');
+const WITH_PARAMETERS = GUARDED.filter((route) => /[:*]/.test(route));
+
+const split = (route: string) => route.split(' ') as [method: string, path: string];
+const fill = (path: string, params: Record<string, string> = {}) =>
+  path.replace(/:(\w+)(\{[^}]*\})?\??|\*/g, (_, name = 'rest') => params[name] ?? 'unknown_0');
+const ask = (fetch: Fetch, route: string, params?: Record<string, string>, headers?: HeadersInit) => {
+  const [method, path] = split(route);
+  const json = method === 'GET' || method === 'DELETE' ? undefined : (BODIES[route] ?? {});
+  return fetch(fill(path, params), { method, json, headers });
+};
+
+/** The lowest role that may, and the one below it. */
+function rolesFor(route: string): { enough: Role; tooLow: Role | undefined } | null {
+  const access = ACCESS[route]!;
+  if (access === 'public' || access === 'signed-in') return null;
+  const enough = PERMISSIONS[access];
+  return { enough, tooLow: ROLES[ROLES.indexOf(enough) - 1] };
+}
+
+describe('the table of permissions', () => {
+  it('states one for every route', () => {
+    const unstated = ROUTES.filter((route) => !(route in ACCESS));
+    expect(unstated, 'add these routes to worker/http/access.ts').toEqual([]);
+  });
+
+  it('states none for a route that does not exist', () => {
+    const gone = Object.keys(ACCESS).filter((route) => !ROUTES.includes(route));
+    expect(gone, 'take these lines out of worker/http/access.ts').toEqual([]);
+  });
+
+  it('opens to everybody only what is listed here', () => {
+    expect(ROUTES.filter((route) => ACCESS[route] === 'public').sort()).toEqual(PUBLIC.toSorted());
+  });
+});
+
+/** Opening a route to strangers is decided twice: in the table, and here. */
+const PUBLIC = [
+  'GET /api/auth/*',
+  'GET /api/health',
+  'GET /api/invitations/:token',
+  'GET /api/openapi.json',
+  'POST /api/auth/*',
+  'POST /api/operator/seed',
+];
+
+describe('every guarded route', () => {
+  let teamA: Team;
+  let teamB: Team;
+  let expired: string;
+  const keys = {} as Record<Role, Fetch>;
+  beforeAll(async () => {
+    [teamA, teamB] = [await makeTeam('owner'), await makeTeam('owner')];
+    for (const role of ROLES)
+      keys[role] = (await makeKey(teamA.teamId, role, { createdBy: teamA.ownerId })).fetch;
+    expired = (await makeKey(teamA.teamId, 'owner', { expiresAt: '2020-01-01T00:00:00.000Z' })).key;
+  });
+
+  it.each(GUARDED)('%s: 401 without a key, with a forged one and with an expired one', async (route) => {
+    const forged = `${teamA.key.slice(0, -4)}zzzz`;
+    for (const fetch of [anonymous, withKey('garbage'), withKey(forged), withKey(expired)])
+      expect((await ask(fetch, route, { id: teamA.teamId })).status).toBe(401);
+  });
+
+  it.each(GUARDED)('%s: 404 for the name of another team', async (route) => {
+    const headers = { 'x-team-id': teamB.teamId };
+    expect((await ask(keys.owner, route, { id: teamB.teamId }, headers)).status).toBe(404);
+  });
+
+  const limited = GUARDED.filter((route) => rolesFor(route)?.tooLow !== undefined);
+  it.each(limited)('%s: 403 below its role, before anything else is looked at', async (route) => {
+    const { enough, tooLow } = rolesFor(route)!;
+    const params = { id: teamA.teamId };
+    expect((await ask(keys[tooLow!], route, params)).status).toBe(403);
+    const allowed = await ask(keys[enough], route, params);
+    expect([401, 403, 500], await allowed.text()).not.toContain(allowed.status);
+  });
+});
+
+describe('every route to a thing', () => {
+  let teamA: Team;
+  let teamB: Team;
+  beforeAll(async () => {
+    [teamA, teamB] = [await makeTeam('owner'), await makeTeam('owner')];
+  });
+
+  const ours = WITH_PARAMETERS.filter((route) => !(route in NOT_A_TEAMS_THING));
+  it.each(ours)("%s: 404 for another team's thing and for none", async (route) => {
+    const [, path] = split(route);
+    const things = THINGS.filter((thing) => path === thing.path || path.startsWith(`${thing.path}/`));
+    const cases: Record<string, string>[] = [{}];
+    for (const thing of things) cases.push(await thing.make(teamA, teamB));
+    for (const params of cases) {
+      const response = await ask(teamB.fetch, route, params);
+      const hint = `${route} with ${JSON.stringify(params)} answered ${response.status} ${await response.text()}
+If that is validation, add a valid body to BODIES; if all teams share the thing, add a reason to NOT_A_TEAMS_THING.`;
+      expect(response.status, hint).toBe(404);
+    }
+  });
+
+  it.each(THINGS.filter(({ path }) => `GET ${path}` in ACCESS))(
+    '$path: is there for its own team all the same',
+    async ({ path, make }) => {
+      const params = await make(teamA, teamB);
+      expect((await ask(teamA.fetch, `GET ${path}`, params)).status).toBe(200);
+      expect((await ask(teamB.fetch, `GET ${path}`, params)).status).toBe(404);
+    },
+  );
+
+  it.each(
+    [...new Set(ours.map((route) => split(route)[1].replace(/(\/:\w+).*/, '$1')))].filter((path) =>
+      path.includes(':'),
+    ),
+  )('%s: has a thing of another team to ask for', (path) => {
+    const known = THINGS.some((thing) => thing.path === path || thing.path.startsWith(path));
+    expect(known, `add to THINGS in tests/workers/access.test.ts how a team makes a ${path}`).toBe(true);
+  });
+});

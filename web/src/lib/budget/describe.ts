@@ -1,0 +1,36 @@
+/** A budget in words: what it covers, when it starts anew, how far it is, who can raise it. */
+import type { Budget, BudgetStatus, Scope } from '$domain/budget/budget.ts';
+import { percentOf } from '../numbers.ts';
+
+const SCOPE_WORDS: Record<Scope['type'], string> = {
+  team: 'Whole team',
+  member: 'Member',
+  group: 'Group',
+  key: 'API key',
+  prompt: 'Prompt',
+  prompt_version: 'Prompt version',
+  workflow: 'Workflow',
+  execution: 'Execution',
+  tag: 'Tag',
+  model: 'Model',
+};
+export const WINDOW_WORDS: Record<Budget['window'], string> = {
+  day: 'per day',
+  week: 'per week',
+  month: 'per month',
+  total: 'in total',
+};
+
+/** "Tag acme", "Whole team"; `names` gives ids their names. */
+export const scopeWords = (scope: Scope, names: ReadonlyMap<string, string> = new Map()): string =>
+  scope.id ? `${SCOPE_WORDS[scope.type]} ${names.get(scope.id) ?? scope.id}` : SCOPE_WORDS[scope.type];
+
+export type BudgetLevel = 'calm' | 'watch' | 'warning' | 'full';
+
+/** From 75% "Watch", from 90% "Warning", from 100% "Limit reached". */
+export function levelOfBudget(budget: Pick<BudgetStatus, 'spentNanoUsd' | 'limitNanoUsd'>): BudgetLevel {
+  const used = percentOf(budget.spentNanoUsd, budget.limitNanoUsd);
+  if (budget.limitNanoUsd === 0 || (used !== null && used >= 100)) return 'full';
+  if (used === null || used < 75) return 'calm';
+  return used >= 90 ? 'warning' : 'watch';
+}

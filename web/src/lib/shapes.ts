@@ -1,0 +1,141 @@
+/** What our API answers, as the pages read it (api.md). Domain values come from the domain; the rest is named here once. */
+import type { Alert } from '$domain/budget/alerts.ts';
+import type { BudgetStatus } from '$domain/budget/budget.ts';
+import type { Role } from '$domain/access/roles.ts';
+import type { Usage } from '$domain/cost/usage.ts';
+
+export type { Alert, BudgetStatus, Usage };
+
+/** A page of a list. */
+export interface Listed<T> {
+  data: T[];
+  nextCursor: string | null;
+}
+
+export interface PromptContent {
+  system?: string;
+  prompt: string;
+  model: string;
+  temperature?: number;
+  maxTokens?: number;
+  responseSchema?: unknown;
+}
+export interface PromptVersion {
+  version: number;
+  content: PromptContent;
+  note: string;
+  author: string;
+  createdAt: string;
+}
+export interface Prompt {
+  id: string;
+  name: string;
+  description: string;
+  tags: string[];
+  latestVersion: number;
+  labels: Record<string, number>;
+  createdAt: string;
+  updatedAt: string;
+  /** the newest version's content */
+  content: PromptContent;
+}
+export interface RunAnswer {
+  runId: string;
+  output: string;
+  model: string;
+  usage: Usage;
+  costNanoUsd: number;
+  latencyMs: number;
+}
+
+export interface Model {
+  id: string;
+  provider: string;
+  name: string;
+  connected: boolean;
+  contextWindow: number | null;
+  maxOutputTokens: number | null;
+  /** pico-USD per token, the same integer as micro-USD per million tokens; null = no price */
+  price: { input: number; output: number; effectiveFrom: string } | null;
+}
+
+export interface Estimate {
+  model: string;
+  inputTokens: number;
+  exact: boolean;
+  outputTokens: { low: number; expected: number; high: number; max: number };
+  costNanoUsd: { low: number; expected: number; high: number; max: number };
+  basis: { kind: 'exact' | 'runs' | 'rough'; runs: number };
+  pricedAt: string;
+  alternatives: { model: string; costNanoUsd: number; savingsPercent: number }[];
+}
+
+export interface Totals {
+  runs: number;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+export interface Stats {
+  totals: Totals;
+  series: (Totals & { start: string })[];
+  groups: (Totals & { key: string; label: string })[];
+}
+export interface Reconciliation {
+  ledgerNanoUsd: number;
+  rollupNanoUsd: number;
+  pendingNanoUsd: number;
+  counterNanoUsd: number;
+  heldNanoUsd: number;
+  driftNanoUsd: number;
+  asOf: string;
+}
+export interface RunRow {
+  id: string;
+  status: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  latencyMs: number;
+  promptId?: string | null;
+  workflowId?: string | null;
+  executionId?: string | null;
+  createdAt: string;
+}
+export interface ApiKeyRow {
+  id: string;
+  name: string;
+  prefix: string;
+  role: Role;
+  tags: string[];
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
+export interface Connection {
+  provider: string;
+  name: string;
+  keyHint: string;
+  baseUrl: string | null;
+  models: string[];
+  testedAt: string | null;
+  createdAt: string;
+}
+export interface Member {
+  id: string;
+  userId: string;
+  name: string;
+  email: string;
+  role: Role;
+  createdAt: string;
+}
+export interface Invitation {
+  id: string;
+  email: string;
+  role: Role;
+  status: 'pending' | 'accepted' | 'cancelled' | 'expired';
+  expiresAt: string;
+  createdAt: string;
+  token: string | null;
+}

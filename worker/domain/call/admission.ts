@@ -1,0 +1,182 @@
+/** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
+import type { Admission, Judge } from '../budget/budget.ts';
+import type { FormatReader } from '../contracts/provider.ts';
+import { ceilingOf, maxOutputOf, outputTokensThatFit, type CallBounds } from '../cost/ceiling.ts';
+import { NO_USAGE, type Usage } from '../cost/usage.ts';
+import type { Refusal } from '../refusal.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { CallRoute, PaidCallDeps, PaidCallRequest } from './paid-call.ts';
+
+/** A hold lives this long unless renewed: a dead Worker's money is settled or released soon. */
+export const HOLD_TTL_MS = 90_000;
+
+/** A call whose worst case is held: it may be sent, and must be settled. */
+export interface Admitted {
+  request: PaidCallRequest;
+  route: CallRoute;
+  reader: FormatReader;
+  judge: Judge;
+  /** as it goes upstream */
+  body: Record<string, unknown>;
+  /** usage was asked for by us and is not the caller's to see */
+  usageInjected: boolean;
+  choices: number;
+  /** upper bound of the input's tokens; what is booked when the provider does not say */
+  inputTokens: number;
+  /** the most that may be written, all choices together */
+  maxOutputTokens: number;
+  clampedMaxTokens: number | null;
+  startedAtMs: number;
+}
+
+export async function admit(
+  request: PaidCallRequest,
+  deps: PaidCallDeps,
+): Promise<Result<Admitted, Refusal>> {
+  const startedAtMs = deps.now();
+  const { subject, format } = request;
+  const routed = await deps.route({ teamId: subject.teamId, model: String(request.body.model), format });
+  if (!routed.ok) return routed;
+  const route = routed.value;
+  const reader = deps.formatOf(format);
+  const ask = reader.askOf(request.body);
+  const inputTokens = await deps.count.request(route, format, request.body);
+  const bounds = (perChoice: number): CallBounds => ({
+    inputTokens,
+    maxOutputTokens: perChoice * ask.choices,
+    webSearches: ask.webSearches,
+    audio: ask.audio,
+  });
+  const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
+  const capped = underMaxCost(request, route, { asked, bounds, choices: ask.choices });
+  if (!capped.ok) return capped;
+
+  const { price } = route;
+  const judge = deps.judge(subject.teamId);
+  const held = await hold(request, judge, deps, {
+    provider: route.provider,
+    model: route.model,
+    ceilingNanoUsd: price && ceilingOf(bounds(capped.value), price),
+    // One token per answer must fit beside the input, or clamping would leave nothing to say.
+    inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
+    worstUsage: worstUsage(inputTokens, capped.value * ask.choices),
+    priceId: price?.id ?? null,
+  });
+  if (!held.ok) return held;
+
+  const { clamped, heldNanoUsd } = held.value;
+  const fits =
+    clamped && price
+      ? Math.max(1, Math.floor(outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) / ask.choices))
+      : capped.value;
+  const lowered = fits < asked;
+  const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
+    model: route.model,
+    stream: request.stream,
+  });
+  return ok({
+    request,
+    route,
+    reader,
+    judge,
+    ...outgoing,
+    choices: ask.choices,
+    inputTokens,
+    maxOutputTokens: fits * ask.choices,
+    clampedMaxTokens: lowered ? fits : null,
+    startedAtMs,
+  });
+}
+
+/** The usage of a call that takes all it may. */
+export const worstUsage = (inputTokens: number, outputTokens: number): Usage => ({
+  ...NO_USAGE,
+  inputTokens,
+  outputTokens,
+});
+
+/** The caller's own limit for this call: max tokens per choice that stay under it, lowered only where the caller allows it. */
+function underMaxCost(
+  request: PaidCallRequest,
+  route: CallRoute,
+  ask: { asked: number; bounds(perChoice: number): CallBounds; choices: number },
+): Result<number, Refusal> {
+  const limit = request.maxCostNanoUsd ?? null;
+  if (limit === null) return ok(ask.asked);
+  if (!route.price) return err({ reason: 'model_unpriced', model: route.model });
+  const ceiling = ceilingOf(ask.bounds(ask.asked), route.price);
+  if (ceiling <= limit) return ok(ask.asked);
+  const fits = Math.floor(outputTokensThatFit(ask.bounds(ask.asked), route.price, limit) / ask.choices);
+  if (request.clampable && fits >= 1) return ok(fits);
+  return err({
+    reason: 'budget_exceeded',
+    budgetId: null,
+    scope: { type: 'call' },
+    limitNanoUsd: limit,
+    spentNanoUsd: 0,
+    heldNanoUsd: 0,
+    askedNanoUsd: ceiling,
+    resetsAt: null,
+  });
+}
+
+interface Worst {
+  provider: string;
+  model: string;
+  ceilingNanoUsd: number | null;
+  inputNanoUsd: number;
+  worstUsage: Usage;
+  priceId: string | null;
+}
+
+async function hold(
+  request: PaidCallRequest,
+  judge: Judge,
+  deps: PaidCallDeps,
+  worst: Worst,
+): Promise<Result<Admission, Refusal>> {
+  const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd } = request;
+  let answer: Awaited<ReturnType<Judge['reserve']>>;
+  try {
+    answer = await judge.reserve({
+      runId,
+      attempt,
+      subject,
+      executionType,
+      clampable,
+      executionLimitNanoUsd,
+      ...worst,
+      dispatching: true,
+      ttlMs: HOLD_TTL_MS,
+    });
+  } catch {
+    // The yes may have been lost on its way: what might be held was never sent, so it must not expire into a debit.
+    deps.waitUntil(letGo(request, judge, worst).catch(() => {}));
+    return err({ reason: 'budget_unavailable' });
+  }
+  if (!answer.ok) return answer;
+  if (answer.value.repeated)
+    return err({ reason: 'conflict', message: `Attempt ${attempt} of ${runId} was already made.` });
+  return answer;
+}
+
+const letGo = (request: PaidCallRequest, judge: Judge, worst: Worst) =>
+  judge.settle({
+    runId: request.runId,
+    attempt: request.attempt,
+    subject: request.subject,
+    executionType: request.executionType,
+    provider: worst.provider,
+    model: worst.model,
+    status: 'failed',
+    billed: false,
+    costNanoUsd: 0,
+    usage: NO_USAGE,
+    source: 'estimated',
+    flags: [],
+    priced: worst.ceilingNanoUsd !== null,
+    priceId: worst.priceId,
+    rawUsage: null,
+    latencyMs: 0,
+    error: 'The budget could not be checked.',
+  });

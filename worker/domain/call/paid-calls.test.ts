@@ -1,0 +1,646 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { openaiChat } from '../../providers/formats/openai-chat.ts';
+import type { Budget, Judge } from '../budget/budget.ts';
+import { memoryJudge, MemoryJournal, openBooks } from '../budget/memory-journal.ts';
+import type { ForwardRequest, ProviderFailure } from '../contracts/provider.ts';
+import type { Price } from '../cost/price.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { CallRoute, PaidCallDeps, PaidCallRequest } from './paid-call.ts';
+import { paidCalls } from './paid-calls.ts';
+
+const NOW = Date.UTC(2026, 10, 20);
+/** 1 nano-USD per input token, 10 per output token. */
+const PRICE: Price = {
+  id: 'test:x/m@2026',
+  provider: 'x',
+  model: 'm',
+  effectiveFrom: '2026-01-01',
+  source: 'team',
+  rates: { input: 1_000, output: 10_000 },
+  tiers: [],
+};
+const INPUT = 100;
+const USAGE = { prompt_tokens: 90, completion_tokens: 7, total_tokens: 97 };
+/** 90 x 1 + 7 x 10 */
+const COST = 160;
+
+let nowMs: number;
+let journal: MemoryJournal;
+let books: ReturnType<typeof openBooks>;
+let judge: Judge;
+let price: Price | null;
+let sent: ForwardRequest[];
+let upstream: (request: ForwardRequest) => Promise<Result<Response, ProviderFailure>>;
+let background: Promise<unknown>[];
+let timers: { atMs: number; everyMs: number | null; task: () => void; stopped: boolean }[];
+
+beforeEach(() => {
+  nowMs = NOW;
+  journal = new MemoryJournal();
+  books = openBooks(journal);
+  judge = memoryJudge(books, () => nowMs);
+  price = PRICE;
+  sent = [];
+  background = [];
+  timers = [];
+  upstream = async () => ok(answer());
+});
+
+const answer = (more: object = {}) =>
+  Response.json({
+    id: 'c',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'Hello you' }, finish_reason: 'stop' }],
+    usage: USAGE,
+    ...more,
+  });
+const failure = (more: Partial<ProviderFailure>): ProviderFailure => ({
+  reason: 'provider_failed',
+  failure: 'refused',
+  status: 400,
+  message: 'no',
+  retryAfterMs: null,
+  body: null,
+  ...more,
+});
+
+const deps = (): PaidCallDeps => ({
+  judge: () => judge,
+  route: async ({ model }): Promise<Result<CallRoute, { reason: 'model_not_found'; model: string }>> =>
+    model === 'nowhere'
+      ? err({ reason: 'model_not_found', model })
+      : ok({
+          provider: 'x',
+          model: model.replace('x/', ''),
+          connection: {
+            id: 'conn_1',
+            provider: 'x',
+            name: 'default',
+            apiKey: 'k',
+            baseUrl: null,
+            headers: {},
+          },
+          price,
+          info: null,
+        }),
+  formatOf: () => openaiChat,
+  forward: (_, request) => (sent.push(request), upstream(request)),
+  // a word is a token
+  count: { request: async () => INPUT, text: async (_, text) => text.split(/\s+/).filter(Boolean).length },
+  now: () => nowMs,
+  timers: {
+    after: (ms, task) => schedule(ms, null, task),
+    every: (ms, task) => schedule(ms, ms, task),
+  },
+  waitUntil: (work) => void background.push(work),
+});
+
+function schedule(ms: number, everyMs: number | null, task: () => void) {
+  const timer = { atMs: nowMs + ms, everyMs, task, stopped: false };
+  timers.push(timer);
+  return () => void (timer.stopped = true);
+}
+const settledTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Lets time pass, timer by timer. */
+async function pass(ms: number) {
+  const until = nowMs + ms;
+  for (;;) {
+    await settledTurn();
+    const due = timers
+      .filter((timer) => !timer.stopped && timer.atMs <= until)
+      .sort((a, b) => a.atMs - b.atMs)[0];
+    if (!due) break;
+    nowMs = due.atMs;
+    if (due.everyMs === null) due.stopped = true;
+    else due.atMs += due.everyMs;
+    due.task();
+  }
+  nowMs = until;
+  await settledTurn();
+}
+
+const request = (more: Partial<PaidCallRequest> = {}): PaidCallRequest => ({
+  runId: 'run_1',
+  attempt: 1,
+  subject: { teamId: 'team_1', tags: [] },
+  executionType: 'gateway',
+  format: 'openai_chat',
+  body: { model: 'm', messages: [{ role: 'user', content: 'hi' }], max_tokens: 50 },
+  stream: false,
+  clampable: false,
+  onDisconnect: 'drain',
+  ...more,
+});
+/** 100 x 1 + 50 x 10 */
+const CEILING = 600;
+const call = (more: Partial<PaidCallRequest> = {}) => paidCalls(deps()).call(request(more));
+const stream = (more: Partial<PaidCallRequest> = {}) =>
+  paidCalls(deps()).stream(request({ stream: true, ...more }));
+
+function budget(limitNanoUsd: number) {
+  const row: Budget = {
+    id: 'bud_1',
+    scope: { type: 'team' },
+    window: 'total',
+    timeZone: 'UTC',
+    anchor: {},
+    limitNanoUsd,
+    policy: 'block',
+    thresholds: [],
+    createdAt: new Date(NOW).toISOString(),
+  };
+  books.putBudget(row, nowMs);
+}
+/** What was booked, newest last, after everything in the background is done. */
+const booked = () => journal.entries.map(({ settlement }) => settlement);
+const totals = () => ({ spent: books.totals.totalNanoUsd, held: books.heldNanoUsd });
+
+describe('a paid call', () => {
+  it('holds the worst case while it is in flight, and is booked at what the provider says', async () => {
+    let heldInFlight = -1;
+    upstream = async () => {
+      heldInFlight = books.heldNanoUsd;
+      nowMs += 40;
+      return ok(answer());
+    };
+    const result = await call();
+    expect(heldInFlight).toBe(CEILING);
+    expect(result).toMatchObject({
+      ok: true,
+      value: {
+        text: 'Hello you',
+        receipt: { costNanoUsd: COST, latencyMs: 40, source: 'reported', clampedMaxTokens: null },
+      },
+    });
+    expect(booked()).toMatchObject([
+      {
+        status: 'succeeded',
+        billed: true,
+        costNanoUsd: COST,
+        priceId: PRICE.id,
+        rawUsage: JSON.stringify(USAGE),
+      },
+    ]);
+    expect(totals()).toEqual({ spent: COST, held: 0 });
+    expect(sent[0]).toMatchObject({ idempotencyKey: 'run_1.1', body: { model: 'm', max_tokens: 50 } });
+  });
+
+  it('gives the body byte for byte', async () => {
+    const text =
+      '{ "choices" : [ {"message":{"content":"grüße"}} ],\n "usage":{"prompt_tokens":1,"completion_tokens":1} }';
+    upstream = async () => ok(new Response(text));
+    const result = await call();
+    expect(result.ok && result.value.bodyText).toBe(text);
+  });
+
+  it('never reaches the provider when the budget says no, and tells which budget', async () => {
+    budget(CEILING - 1);
+    expect(await call()).toMatchObject({
+      ok: false,
+      error: { reason: 'budget_exceeded', budgetId: 'bud_1', askedNanoUsd: CEILING },
+    });
+    expect(sent).toHaveLength(0);
+    expect(totals()).toEqual({ spent: 0, held: 0 });
+  });
+
+  it('never reaches the provider when the judge is silent, and lets go of what may have been held (B22)', async () => {
+    const real = judge;
+    judge = {
+      ...real,
+      reserve: async (ask) => (await real.reserve(ask), Promise.reject(new Error('lost on the way back'))),
+    };
+    expect(await call()).toMatchObject({ ok: false, error: { reason: 'budget_unavailable' } });
+    await Promise.all(background);
+    expect(sent).toHaveLength(0);
+    expect(totals()).toEqual({ spent: 0, held: 0 });
+    expect(books.expire(NOW + 10 * 60_000)).toBe(0);
+  });
+
+  it('is refused when it was already made', async () => {
+    await call();
+    expect(await call()).toMatchObject({ ok: false, error: { reason: 'conflict' } });
+    expect(sent).toHaveLength(1);
+    expect(totals().spent).toBe(COST);
+  });
+
+  it('is refused for a model that nobody knows', async () => {
+    expect(await call({ body: { model: 'nowhere' } })).toEqual({
+      ok: false,
+      error: { reason: 'model_not_found', model: 'nowhere' },
+    });
+  });
+
+  it('of an unpriced model is refused under a budget (B14), and recorded as unpriced without', async () => {
+    price = null;
+    expect(await call()).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: 0 } } });
+    expect(booked()).toMatchObject([
+      { priced: false, priceId: null, costNanoUsd: 0, usage: { inputTokens: 90 } },
+    ]);
+    budget(1_000_000);
+    expect(await call({ runId: 'run_2' })).toMatchObject({ ok: false, error: { reason: 'model_unpriced' } });
+    expect(await call({ runId: 'run_3', maxCostNanoUsd: 5 })).toMatchObject({
+      ok: false,
+      error: { reason: 'model_unpriced' },
+    });
+  });
+
+  it('counts every answer it asks for into the worst case', async () => {
+    budget(100 + 3 * 500 - 1);
+    expect(await call({ body: { model: 'm', max_tokens: 50, n: 3 } })).toMatchObject({
+      ok: false,
+      error: { askedNanoUsd: 1_600 },
+    });
+  });
+
+  it('is lowered to what the budget leaves where that is allowed, and says so (B04)', async () => {
+    budget(INPUT + 205);
+    expect(await call()).toMatchObject({ ok: false, error: { reason: 'budget_exceeded' } });
+    const clamped = await call({ runId: 'run_2', clampable: true });
+    expect(clamped).toMatchObject({ ok: true, value: { receipt: { clampedMaxTokens: 20 } } });
+    expect(sent.map(({ body }) => body.max_tokens)).toEqual([20]);
+    expect(totals().spent).toBeLessThanOrEqual(INPUT + 205);
+  });
+
+  it('is refused rather than lowered to nothing', async () => {
+    budget(INPUT + 9);
+    expect(await call({ clampable: true })).toMatchObject({
+      ok: false,
+      error: { reason: 'budget_exceeded' },
+    });
+    budget(INPUT + 10);
+    expect(await call({ runId: 'run_2', clampable: true })).toMatchObject({
+      ok: true,
+      value: { receipt: { clampedMaxTokens: 1 } },
+    });
+  });
+
+  it('stays under its own cost limit: refused, or lowered where that is allowed', async () => {
+    expect(await call({ maxCostNanoUsd: CEILING - 1 })).toMatchObject({
+      ok: false,
+      error: {
+        reason: 'budget_exceeded',
+        scope: { type: 'call' },
+        limitNanoUsd: CEILING - 1,
+        askedNanoUsd: CEILING,
+      },
+    });
+    expect(await call({ runId: 'run_2', maxCostNanoUsd: 155, clampable: true })).toMatchObject({
+      ok: true,
+      value: { receipt: { clampedMaxTokens: 5 } },
+    });
+    expect(await call({ runId: 'run_3', maxCostNanoUsd: 0, clampable: true })).toMatchObject({ ok: false });
+    expect(await call({ runId: 'run_4', maxCostNanoUsd: CEILING })).toMatchObject({
+      ok: true,
+      value: { receipt: { clampedMaxTokens: null } },
+    });
+  });
+
+  it('costs nothing when the provider refuses, fails or is never reached; the caller gets its status', async () => {
+    const cases: [Partial<ProviderFailure>, number][] = [
+      [{ failure: 'refused', status: 400, body: '{"error":{}}' }, 400],
+      [{ failure: 'not_sent', status: 429, retryAfterMs: 1_500 }, 429],
+      [{ failure: 'unknown', status: 500 }, 500],
+      [{ failure: 'not_sent', status: 0 }, 502],
+      // the provider says that OUR key or OUR credit is bad: not the caller's
+      [{ failure: 'refused', status: 401 }, 502],
+      [{ failure: 'refused', status: 402 }, 502],
+    ];
+    for (const [i, [more, status]] of cases.entries()) {
+      upstream = async () => err(failure(more));
+      expect(await call({ runId: `run_${i}` })).toMatchObject({
+        ok: false,
+        error: { reason: 'provider_failed', status, failure: more.failure },
+      });
+    }
+    expect(booked().map(({ status, billed, costNanoUsd }) => ({ status, billed, costNanoUsd }))).toEqual(
+      cases.map(() => ({ status: 'failed', billed: false, costNanoUsd: 0 })),
+    );
+    expect(totals()).toEqual({ spent: 0, held: 0 });
+  });
+
+  it('is charged its worst case, unconfirmed, when the provider is silent after sending', async () => {
+    upstream = async () =>
+      err(failure({ failure: 'unknown', status: 0, message: 'It did not answer in time.' }));
+    expect(await call()).toMatchObject({ ok: false, error: { status: 504, failure: 'unknown' } });
+    expect(booked()).toMatchObject([
+      { status: 'failed', billed: true, costNanoUsd: CEILING, source: 'estimated', flags: ['unconfirmed'] },
+    ]);
+    expect(totals()).toEqual({ spent: CEILING, held: 0 });
+  });
+
+  it('without usage is estimated from what it said, flagged, never 0 (B13)', async () => {
+    for (const [i, usage] of [undefined, null, { prompt_tokens: 'x' }].entries()) {
+      upstream = async () => ok(answer({ usage }));
+      expect(await call({ runId: `run_${i}` })).toMatchObject({
+        ok: true,
+        value: { receipt: { source: 'estimated', costNanoUsd: INPUT + 2 * 10 } },
+      });
+    }
+  });
+
+  it('that answers an error in a 200 is a failure, billed only when usage is reported', async () => {
+    upstream = async () => ok(Response.json({ error: { message: 'overloaded' } }));
+    expect(await call()).toMatchObject({ ok: false, error: { status: 502, message: 'overloaded' } });
+    upstream = async () => ok(Response.json({ error: { message: 'filtered' }, usage: USAGE }));
+    expect(await call({ runId: 'run_2' })).toMatchObject({ ok: false, error: { message: 'filtered' } });
+    expect(booked().map(({ billed, costNanoUsd }) => [billed, costNanoUsd])).toEqual([
+      [false, 0],
+      [true, COST],
+    ]);
+  });
+
+  it('that answers no JSON in a 200 is a failure, charged for what came', async () => {
+    upstream = async () => ok(new Response('<html> oh no </html>'));
+    expect(await call()).toMatchObject({
+      ok: false,
+      error: { status: 502, message: 'It did not answer with JSON.' },
+    });
+    expect(booked()).toMatchObject([{ billed: true, source: 'estimated', costNanoUsd: INPUT + 4 * 10 }]);
+  });
+
+  it('shows no success that is not booked; the booking goes on, and at last the hold expires into a debit', async () => {
+    const real = judge;
+    judge = { ...real, settle: () => Promise.reject(new Error('away')) };
+    const result = call();
+    await pass(2_000);
+    expect(await result).toMatchObject({ ok: false, error: { reason: 'budget_unavailable' } });
+    await pass(20_000);
+    await Promise.all(background);
+    expect(totals()).toEqual({ spent: 0, held: CEILING });
+    expect(books.expire(nowMs + 90_000)).toBe(1);
+    expect(booked()).toMatchObject([{ costNanoUsd: CEILING, flags: ['unconfirmed'] }]);
+  });
+
+  it('survives a judge that is away for a moment', async () => {
+    const real = judge;
+    let away = 2;
+    judge = {
+      ...real,
+      settle: (settlement) => (away-- > 0 ? Promise.reject(new Error('away')) : real.settle(settlement)),
+    };
+    const result = call();
+    await pass(2_000);
+    expect(await result).toMatchObject({ ok: true });
+    expect(totals()).toEqual({ spent: COST, held: 0 });
+  });
+
+  it('keeps its hold alive while it is in flight, and not longer', async () => {
+    let finish!: () => void;
+    upstream = () => new Promise((resolve) => (finish = () => resolve(ok(answer()))));
+    const renew = vi.spyOn(judge, 'renew');
+    const result = call();
+    await pass(200_000);
+    expect(books.expire(nowMs)).toBe(0);
+    finish();
+    expect(await result).toMatchObject({ ok: true });
+    const times = renew.mock.calls.length;
+    await pass(200_000);
+    expect([times, renew.mock.calls.length]).toEqual([6, 6]);
+  });
+
+  it('ends at its deadline', async () => {
+    upstream = ({ signal }) =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => resolve(err(failure({ failure: 'unknown', status: 0 })))),
+      );
+    const result = call({ timeoutMs: 1_000 });
+    await pass(1_000);
+    expect(await result).toMatchObject({ ok: false, error: { status: 504 } });
+    expect(booked()).toMatchObject([{ status: 'failed', flags: ['unconfirmed'] }]);
+  });
+
+  it('goes on without its caller when it is to be drained, and is cut when it is to be cancelled', async () => {
+    for (const onDisconnect of ['drain', 'cancel'] as const) {
+      const caller = new AbortController();
+      upstream = ({ signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => resolve(err(failure({ failure: 'unknown', status: 0 }))));
+          setTimeout(() => resolve(ok(answer())), 20);
+        });
+      const result = call({ runId: `run_${onDisconnect}`, onDisconnect, signal: caller.signal });
+      await settledTurn();
+      caller.abort();
+      await result;
+    }
+    expect(booked()).toMatchObject([
+      { runId: 'run_drain', status: 'succeeded', costNanoUsd: COST },
+      { runId: 'run_cancel', status: 'cancelled', costNanoUsd: CEILING, source: 'estimated' },
+    ]);
+  });
+
+  it('costs nothing when it is cancelled before it is sent', async () => {
+    expect(await call({ onDisconnect: 'cancel', signal: AbortSignal.abort() })).toMatchObject({ ok: false });
+    expect(sent).toHaveLength(0);
+    expect(booked()).toMatchObject([{ status: 'cancelled', billed: false }]);
+  });
+});
+
+const chunk = (delta: object, finish: string | null = null) =>
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const usageChunk = (usage: object = USAGE) => `data: ${JSON.stringify({ choices: [], usage })}\n\n`;
+const DONE = 'data: [DONE]\n\n';
+const EVENTS = [
+  ': hello\n\n',
+  chunk({ content: 'one ' }),
+  chunk({ content: 'two' }),
+  chunk({}, 'stop'),
+  usageChunk(),
+  DONE,
+];
+
+/** A stream that the test feeds; `cancelled` tells whether the provider was let go. */
+function scripted() {
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const state = { cancelled: false };
+  const body = new ReadableStream<Uint8Array>({
+    start: (its) => void (controller = its),
+    cancel: () => void (state.cancelled = true),
+  });
+  const encoder = new TextEncoder();
+  return {
+    state,
+    response: new Response(body, { headers: { 'content-type': 'text/event-stream' } }),
+    say: (...events: string[]) => events.forEach((event) => controller.enqueue(encoder.encode(event))),
+    end: () => controller.close(),
+    break: () => controller.error(new Error('reset')),
+  };
+}
+
+/** Opens a stream whose first event is there. */
+async function opened(more: Partial<PaidCallRequest> = {}) {
+  const source = scripted();
+  upstream = async () => ok(source.response);
+  const opening = stream(more);
+  source.say(EVENTS[0]!, EVENTS[1]!);
+  const result = await opening;
+  if (!result.ok) throw new Error(result.error.reason);
+  return { source, paid: result.value, reader: result.value.body.getReader() };
+}
+async function rest(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  let text = '';
+  for (const decoder = new TextDecoder(); ;) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+describe('a paid stream', () => {
+  it('asks for usage, keeps it to itself, and is byte-equal otherwise (B11)', async () => {
+    const { source, paid, reader } = await opened();
+    source.say(...EVENTS.slice(2));
+    expect(await rest(reader)).toBe(EVENTS.filter((event) => event !== usageChunk()).join(''));
+    expect(sent[0]?.body).toMatchObject({ stream_options: { include_usage: true } });
+    expect(await paid.done).toMatchObject({
+      ok: true,
+      value: { text: 'one two', receipt: { costNanoUsd: COST, source: 'reported' } },
+    });
+    expect(totals()).toEqual({ spent: COST, held: 0 });
+  });
+
+  it('gives usage to a caller who asked for it', async () => {
+    const { source, reader } = await opened({
+      body: { model: 'm', max_tokens: 50, stream_options: { include_usage: true } },
+    });
+    source.say(...EVENTS.slice(2));
+    expect(await rest(reader)).toBe(EVENTS.join(''));
+  });
+
+  it('counts a repeated usage chunk once (B12)', async () => {
+    const { source, paid } = await opened();
+    source.say(EVENTS[3]!, usageChunk(), usageChunk(), DONE);
+    expect(await paid.done).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: COST } } });
+  });
+
+  it('shows its words at once and its end only after it is booked', async () => {
+    const real = judge;
+    let book!: () => void;
+    judge = {
+      ...real,
+      settle: (settlement) => new Promise((resolve) => (book = () => resolve(real.settle(settlement)))),
+    };
+    const { source, reader } = await opened();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe(EVENTS[0]! + EVENTS[1]!);
+    source.say(...EVENTS.slice(2));
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe(EVENTS[2]);
+    const next = reader.read();
+    await settledTurn();
+    expect(await Promise.race([next, settledTurn().then(() => 'waiting')])).toBe('waiting');
+    expect(totals().spent).toBe(0);
+    book();
+    expect(new TextDecoder().decode((await next).value)).toBe(EVENTS[3]! + DONE);
+    expect(totals().spent).toBe(COST);
+  });
+
+  it('ends in an error when it cannot be booked', async () => {
+    judge = { ...judge, settle: () => Promise.reject(new Error('away')) };
+    const { source, paid, reader } = await opened();
+    source.say(...EVENTS.slice(2));
+    const text = rest(reader);
+    await pass(2_000);
+    expect(await text).toMatch(/"code":"budget_unavailable"/);
+    expect(await text).not.toContain('[DONE]');
+    expect(await paid.done).toMatchObject({ ok: false, error: { reason: 'budget_unavailable' } });
+  });
+
+  it('that fails before its first event is an ordinary refusal and costs nothing (B07)', async () => {
+    for (const [i, fail] of [
+      (s: ReturnType<typeof scripted>) => s.break(),
+      (s: ReturnType<typeof scripted>) => s.end(),
+      (s: ReturnType<typeof scripted>) => (s.say(': ping\n\n'), s.end()),
+      (s: ReturnType<typeof scripted>) => s.say('data: {"error":{"message":"overloaded"}}\n\n'),
+    ].entries()) {
+      const source = scripted();
+      upstream = async () => ok(source.response);
+      const opening = stream({ runId: `run_${i}` });
+      await settledTurn();
+      fail(source);
+      expect(await opening).toMatchObject({ ok: false, error: { reason: 'provider_failed', status: 502 } });
+    }
+    expect(booked().map(({ status, billed }) => [status, billed])).toEqual(
+      Array.from({ length: 4 }, () => ['failed', false]),
+    );
+    expect(totals()).toEqual({ spent: 0, held: 0 });
+  });
+
+  it('that breaks off is charged for what came, and the caller is told', async () => {
+    const { source, paid, reader } = await opened();
+    source.say(chunk({ content: 'two' }));
+    source.break();
+    expect(await rest(reader)).toMatch(/two.*"code":"provider_failed"/s);
+    expect(await paid.done).toMatchObject({ ok: false, error: { reason: 'provider_failed' } });
+    expect(booked()).toMatchObject([
+      { status: 'failed', billed: true, source: 'estimated', costNanoUsd: INPUT + 2 * 10 },
+    ]);
+  });
+
+  it('hands on the error that the provider streams, once', async () => {
+    const { source, reader } = await opened();
+    source.say('data: {"error":{"message":"lost"}}\n\n');
+    source.end();
+    expect((await rest(reader)).match(/error/g)).toHaveLength(1);
+    expect(booked()).toMatchObject([{ status: 'failed', error: 'lost' }]);
+  });
+
+  it('without usage is estimated from what it said (B13), also without an end marker', async () => {
+    const { source, paid, reader } = await opened();
+    source.say(chunk({ content: 'two' }), chunk({}, 'stop'));
+    source.end();
+    expect(await rest(reader)).toContain('stop');
+    expect(await paid.done).toMatchObject({
+      ok: true,
+      value: { receipt: { source: 'estimated', costNanoUsd: INPUT + 2 * 10 } },
+    });
+  });
+
+  it('whose caller leaves is read to its end and booked at the usage (B09)', async () => {
+    const { source, paid, reader } = await opened();
+    await reader.cancel();
+    source.say(...EVENTS.slice(2));
+    expect(await paid.done).toMatchObject({
+      ok: true,
+      value: { receipt: { costNanoUsd: COST, source: 'reported' } },
+    });
+    expect(background.length).toBeGreaterThan(0);
+  });
+
+  it('whose caller leaves is cut at the provider where that was asked for, and charged for input and what came (B08)', async () => {
+    const { source, paid, reader } = await opened({ onDisconnect: 'cancel' });
+    source.say(chunk({ content: 'two' }));
+    await settledTurn();
+    await reader.cancel();
+    expect(await paid.done).toMatchObject({ ok: false });
+    expect(source.state.cancelled).toBe(true);
+    expect(booked()).toMatchObject([
+      { status: 'cancelled', billed: true, source: 'estimated', costNanoUsd: INPUT + 2 * 10 },
+    ]);
+  });
+
+  it('does not run ahead of a slow caller, and is cut at its deadline', async () => {
+    const { source, paid } = await opened({ timeoutMs: 5_000 });
+    for (let i = 0; i < 200; i++) {
+      source.say(chunk({ content: 'x ' }));
+      await settledTurn();
+    }
+    await pass(5_000);
+    expect(await paid.done).toMatchObject({ ok: false, error: { status: 504 } });
+    const [{ usage } = { usage: null }] = booked();
+    expect(usage?.outputTokens).toBeLessThan(60);
+  });
+
+  it('of a server that ignores streaming is refused, and charged what that server reports', async () => {
+    upstream = async () => ok(answer());
+    expect(await stream()).toMatchObject({ ok: false, error: { status: 502 } });
+    expect(booked()).toMatchObject([{ billed: true, costNanoUsd: COST }]);
+  });
+
+  it('keeps its hold alive and lets go of every timer at its end', async () => {
+    const { source, paid } = await opened();
+    await pass(200_000);
+    expect(books.expire(nowMs)).toBe(0);
+    source.say(...EVENTS.slice(2));
+    await paid.done;
+    await settledTurn();
+    expect(timers.filter((timer) => !timer.stopped)).toEqual([]);
+  });
+});

@@ -1,0 +1,203 @@
+/** The story of paid-call.ts, told: admitted, sent, read, settled, answered. */
+import type { ForwardRequest, ProviderFailure, ReportedUsage } from '../contracts/provider.ts';
+import type { Refusal } from '../refusal.ts';
+import { err, ok, type Result } from '../result.ts';
+import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
+import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
+import { paidStream } from './paid-stream.ts';
+import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
+
+const RENEW_EVERY_MS = 30_000;
+export const DEFAULT_TIMEOUT_MS = 600_000;
+
+export function paidCalls(deps: PaidCallDeps): PaidCalls {
+  /** The story goes on to its settlement when the caller leaves in the middle. */
+  const toItsEnd = <T>(story: Promise<T>): Promise<T> => {
+    deps.waitUntil(story.catch(() => {}));
+    return story;
+  };
+  return {
+    call: (request) => toItsEnd(call(request, deps)),
+    stream: (request) => toItsEnd(stream(request, deps)),
+  };
+}
+
+async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Result<PaidAnswer, Refusal>> {
+  const admission = await admit(request, deps);
+  if (!admission.ok) return admission;
+  const admitted = admission.value;
+  const flight = begin(admitted, deps);
+  try {
+    const sent = await send(admitted, flight, deps);
+    if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
+    const bodyText = await textOf(sent.value, flight.signal);
+    const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
+    const receipt = await settle(admitted, outcome, deps);
+    if (refusal) return err(refusal);
+    if (!receipt) return err(NOT_BOOKED);
+    return ok({ receipt, bodyText: bodyText!, text });
+  } finally {
+    flight.land();
+  }
+}
+
+async function stream(request: PaidCallRequest, deps: PaidCallDeps) {
+  const admission = await admit(request, deps);
+  if (!admission.ok) return admission;
+  const admitted = admission.value;
+  const flight = begin(admitted, deps);
+  try {
+    const sent = await send(admitted, flight, deps);
+    // A running stream lands by itself.
+    if (sent.ok) return await paidStream(admitted, { response: sent.value, flight, deps });
+    const refused = await failed(admitted, { failure: sent.error, flight }, deps);
+    flight.land();
+    return refused;
+  } catch (bug) {
+    flight.land();
+    throw bug;
+  }
+}
+
+/** A call on its way: its abort, its deadline and the renewal of its hold. `land` stops all of them. */
+export interface Flight {
+  signal: AbortSignal;
+  cancelled(): boolean;
+  /** ends the call because its caller does not want it any more (B08) */
+  cancel(): void;
+  land(): void;
+}
+
+function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
+  const abort = new AbortController();
+  let cancelled = false;
+  const cancel = () => {
+    cancelled = true;
+    abort.abort(new Error('cancelled'));
+  };
+  const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
+  if (caller?.aborted) cancel();
+  caller?.addEventListener('abort', cancel);
+  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
+    abort.abort(new Error('timeout')),
+  );
+  const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
+    judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
+  });
+  return {
+    signal: abort.signal,
+    cancelled: () => cancelled,
+    cancel,
+    land() {
+      stopDeadline();
+      stopRenewal();
+      caller?.removeEventListener('abort', cancel);
+    },
+  };
+}
+
+/** The whole body; null when it broke off or the flight was aborted. */
+async function textOf(response: Response, signal: AbortSignal): Promise<string | null> {
+  const aborted = new Promise<null>((resolve) => {
+    if (signal.aborted) resolve(null);
+    signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
+  return Promise.race([response.text().catch(() => null), aborted]);
+}
+
+function send(
+  admitted: Admitted,
+  flight: Flight,
+  deps: PaidCallDeps,
+): Promise<Result<Response, ProviderFailure>> {
+  const { request, route, body } = admitted;
+  if (flight.signal.aborted) return Promise.resolve(err(NEVER_SENT));
+  const outgoing: ForwardRequest = {
+    format: request.format,
+    body,
+    stream: request.stream,
+    idempotencyKey: `${request.runId}.${request.attempt}`,
+    signal: flight.signal,
+    timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
+  return deps.forward(route, outgoing);
+}
+
+const NEVER_SENT: ProviderFailure = {
+  reason: 'provider_failed',
+  failure: 'not_sent',
+  status: 0,
+  message: 'The call was cancelled before it was sent.',
+  retryAfterMs: null,
+  body: null,
+};
+
+async function failed(
+  admitted: Admitted,
+  { failure, flight }: { failure: ProviderFailure; flight: Flight },
+  deps: PaidCallDeps,
+): Promise<Result<never, Refusal>> {
+  const status = flight.cancelled() ? 'cancelled' : 'failed';
+  await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
+  return err(refusalOfFailure(admitted.route.provider, failure));
+}
+
+/** A whole body: an answer, an error in the dress of a 200, or nonsense. */
+async function read(
+  admitted: Admitted,
+  { bodyText, flight }: { bodyText: string | null; flight: Flight },
+  deps: PaidCallDeps,
+): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string }> {
+  const { reader, route } = admitted;
+  const bad = (message: string, outcome: Omit<Outcome, 'error'>, status = 502) => ({
+    outcome: { ...outcome, error: message },
+    refusal: {
+      reason: 'provider_failed' as const,
+      provider: route.provider,
+      status,
+      message,
+      failure: 'unknown' as const,
+    },
+    text: '',
+  });
+  if (bodyText === null) {
+    // It had begun to answer: whatever it wrote is charged at its worst.
+    return flight.cancelled()
+      ? bad('The call was cancelled.', { status: 'cancelled', ending: { kind: 'unconfirmed' } }, 504)
+      : bad(
+          'The answer broke off.',
+          { status: 'failed', ending: { kind: 'unconfirmed' } },
+          flight.signal.aborted ? 504 : 502,
+        );
+  }
+  const body = parsed(bodyText);
+  const reported: ReportedUsage | null = body === undefined ? null : reader.usageOf(body);
+  if (body === undefined) {
+    // Not JSON in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
+    const outputTokens = await deps.count.text(route, bodyText);
+    return bad('It did not answer with JSON.', {
+      status: 'failed',
+      ending: { kind: 'estimated', outputTokens },
+    });
+  }
+  const error = reader.errorOf(body);
+  if (error !== null) {
+    // The provider itself says that it failed: billed only when it reports usage nevertheless.
+    return bad(error, {
+      status: 'failed',
+      ending: reported ? { kind: 'reported', usage: reported } : { kind: 'unbilled' },
+    });
+  }
+  const ending = reported
+    ? ({ kind: 'reported', usage: reported } as const)
+    : ({ kind: 'estimated', outputTokens: await deps.count.text(route, reader.generatedOf(body)) } as const);
+  return { outcome: { status: 'succeeded', ending }, refusal: null, text: reader.textOf(body) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,159 @@
+/** After the provider: what became of the call, in tokens and money, booked so that it cannot be lost. */
+import type { Settlement } from '../budget/budget.ts';
+import type { ProviderFailure, ReportedUsage } from '../contracts/provider.ts';
+import { costOf } from '../cost/cost.ts';
+import { NO_USAGE, type Usage, type UsageSource } from '../cost/usage.ts';
+import type { Refusal } from '../refusal.ts';
+import { worstUsage, type Admitted } from './admission.ts';
+import type { CallReceipt, PaidCallDeps } from './paid-call.ts';
+
+/**
+ * How a call ended. `reported`: the provider's own numbers. `estimated`: it answered (or was cut) without numbers, so what we saw is
+ * counted. `unconfirmed`: we cannot know what it did, so the worst case is charged, as for a hold that expires. `unbilled`: it
+ * refused, failed or was never reached.
+ */
+export type Ending =
+  | { kind: 'reported'; usage: ReportedUsage }
+  | { kind: 'estimated'; outputTokens: number }
+  | { kind: 'unconfirmed' }
+  | { kind: 'unbilled' };
+
+export interface Outcome {
+  status: Settlement['status'];
+  ending: Ending;
+  error?: string;
+}
+
+/** Waits before each try at settling while the caller waits; later tries go on without him. */
+const TRIES_MS = [0, 50, 250, 1_000];
+const LATER_TRIES_MS = [3_000, 10_000];
+
+/**
+ * Books the outcome. Null when the judge could not be reached: the caller must then not be told of success; further tries follow in
+ * the background, and if they fail too the hold expires into an `unconfirmed` row, so the money is never lost.
+ */
+export async function settle(
+  admitted: Admitted,
+  outcome: Outcome,
+  deps: PaidCallDeps,
+): Promise<CallReceipt | null> {
+  const settlement = settlementOf(admitted, outcome, deps.now());
+  if (!(await tried(admitted, settlement, { waits: TRIES_MS, deps }))) {
+    deps.waitUntil(tried(admitted, settlement, { waits: LATER_TRIES_MS, deps }));
+    return null;
+  }
+  const { runId, attempt, provider, model, usage, source, costNanoUsd, latencyMs } = settlement;
+  return {
+    runId,
+    attempt,
+    provider,
+    model,
+    usage,
+    source,
+    costNanoUsd,
+    latencyMs,
+    clampedMaxTokens: admitted.clampedMaxTokens,
+  };
+}
+
+async function tried(
+  admitted: Admitted,
+  settlement: Settlement,
+  { waits, deps }: { waits: readonly number[]; deps: PaidCallDeps },
+): Promise<boolean> {
+  for (const waitMs of waits) {
+    if (waitMs > 0) await new Promise<void>((resolve) => deps.timers.after(waitMs, resolve));
+    try {
+      await admitted.judge.settle(settlement);
+      return true;
+    } catch {
+      // "Could not ask": the next try, or the hold's expiry, books it.
+    }
+  }
+  return false;
+}
+
+export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number): Settlement {
+  const { request, route } = admitted;
+  const { usage, source, flags, raw } = readingOf(admitted, outcome.ending);
+  const billed = outcome.ending.kind !== 'unbilled';
+  return {
+    runId: request.runId,
+    attempt: request.attempt,
+    subject: request.subject,
+    executionType: request.executionType,
+    provider: route.provider,
+    model: route.model,
+    status: outcome.status,
+    billed,
+    costNanoUsd: billed && route.price ? costOf(usage, route.price) : 0,
+    usage,
+    source,
+    flags,
+    priced: route.price !== null,
+    priceId: route.price?.id ?? null,
+    rawUsage: raw,
+    latencyMs: Math.max(0, nowMs - admitted.startedAtMs),
+    ...(outcome.error === undefined ? {} : { error: outcome.error.slice(0, 1000) }),
+  };
+}
+
+function readingOf(
+  { inputTokens, maxOutputTokens }: Admitted,
+  ending: Ending,
+): { usage: Usage; source: UsageSource; flags: string[]; raw: string | null } {
+  switch (ending.kind) {
+    case 'reported':
+      return {
+        usage: ending.usage.usage,
+        source: 'reported',
+        flags: ending.usage.flags,
+        raw: ending.usage.raw,
+      };
+    case 'estimated':
+      return {
+        usage: worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
+        source: 'estimated',
+        flags: [],
+        raw: null,
+      };
+    case 'unconfirmed':
+      return {
+        usage: worstUsage(inputTokens, maxOutputTokens),
+        source: 'estimated',
+        flags: ['unconfirmed'],
+        raw: null,
+      };
+    case 'unbilled':
+      return { usage: NO_USAGE, source: 'estimated', flags: [], raw: null };
+    default:
+      return ending satisfies never;
+  }
+}
+
+/** An HTTP error is the provider's word that it billed nothing; silence after sending is not. */
+export const endingOfFailure = (failure: ProviderFailure): Ending =>
+  failure.failure === 'unknown' && failure.status === 0 ? { kind: 'unconfirmed' } : { kind: 'unbilled' };
+
+/** Our caller's answer. Statuses that speak about OUR key or bill at the provider must not look like the caller's own: 502. */
+export function refusalOfFailure(provider: string, failure: ProviderFailure): Refusal {
+  const ours = [401, 402, 403, 407].includes(failure.status);
+  const status =
+    failure.status >= 400 && !ours ? failure.status : failure.failure === 'unknown' && !ours ? 504 : 502;
+  return {
+    reason: 'provider_failed',
+    provider,
+    status,
+    message: failure.message,
+    failure: failure.failure,
+    ...(failure.retryAfterMs === null ? {} : { retryAfterSeconds: Math.ceil(failure.retryAfterMs / 1000) }),
+    ...(failure.body === null || ours ? {} : { body: failure.body }),
+  };
+}
+
+/** Answered, paid, but not booked: no success may be shown for it. */
+export const NOT_BOOKED: Refusal = {
+  reason: 'budget_unavailable',
+  message:
+    'The call was made, but it could not be booked, so its answer is withheld. It will be booked as unconfirmed; try again.',
+};

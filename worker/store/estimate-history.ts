@@ -1,0 +1,42 @@
+/** What runs of a model wrote before: the basis of estimates. Read only. */
+import { and, desc, eq } from 'drizzle-orm';
+import type { Db } from '../services.ts';
+import { ledger } from './schema.ts';
+
+export interface HistoryOf {
+  teamId: string;
+  provider: string;
+  model: string;
+  /** only this prompt's runs, when given */
+  promptId?: string;
+}
+
+const LAST = 200;
+/** Newest rows of the team that are looked at: bounds the read where a model is rarely used. */
+const WINDOW = 2_000;
+
+/** Output tokens of the last 200 runs that ended well, newest first. */
+export async function outputTokensOfLastRuns(db: Db, of: HistoryOf): Promise<number[]> {
+  const newest = db
+    .select()
+    .from(ledger)
+    .where(eq(ledger.teamId, of.teamId))
+    .orderBy(desc(ledger.createdAt))
+    .limit(WINDOW)
+    .as('newest');
+  const rows = await db
+    .select({ outputTokens: newest.outputTokens })
+    .from(newest)
+    .where(
+      and(
+        eq(newest.provider, of.provider),
+        eq(newest.model, of.model),
+        eq(newest.status, 'succeeded'),
+        eq(newest.source, 'reported'),
+        of.promptId === undefined ? undefined : eq(newest.promptId, of.promptId),
+      ),
+    )
+    .orderBy(desc(newest.createdAt))
+    .limit(LAST);
+  return rows.map((row) => row.outputTokens);
+}
