@@ -32,13 +32,18 @@ test('a map is drawn before what stands in it', () => {
 test('moving one node makes one new object', () => {
   const flow = leadFlow();
   const first = toCanvasNodes(input({ flow }), []);
-  const second = toCanvasNodes(input({ flow: moveNodes(flow, new Map([['read', { x: 333, y: 9 }]])) }), first);
+  const second = toCanvasNodes(
+    input({ flow: moveNodes(flow, new Map([['read', { x: 333, y: 9 }]])) }),
+    first,
+  );
   expect(second.filter((node) => !first.includes(node)).map((node) => node.id)).toEqual(['read']);
 });
 
 test('a node says kind, label, status and estimate', () => {
   const [node] = toCanvasNodes(
-    input({ view: () => ({ ...view, status: 'succeeded', statusText: 'succeeded', estimateNanoUsd: 4_200_000 }) }),
+    input({
+      view: () => ({ ...view, status: 'succeeded', statusText: 'succeeded', estimateNanoUsd: 4_200_000 }),
+    }),
     [],
   );
   expect(nodeName(node!.data, () => '$0.0042')).toBe('Trigger: Trigger, succeeded, estimated $0.0042');

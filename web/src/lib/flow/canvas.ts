@@ -121,7 +121,10 @@ export function toCanvasEdges(
       ...(edge.sourceHandle ? { sourceHandle: edge.sourceHandle } : {}),
       selected: selected.has(edge.id),
       animated: target === 'running',
-      data: { done: source === 'succeeded' && target !== 'skipped' && target !== 'not_run', handle: edge.sourceHandle ?? '' },
+      data: {
+        done: source === 'succeeded' && target !== 'skipped' && target !== 'not_run',
+        handle: edge.sourceHandle ?? '',
+      },
       focusable: false,
       zIndex: 1,
     };
@@ -130,7 +133,8 @@ export function toCanvasEdges(
 
 function depthOf(flow: FlowDefinition, node: FlowNode): number {
   let depth = 0;
-  for (let up = node.parentId; up && depth < 32; depth++) up = flow.nodes.find((one) => one.id === up)?.parentId;
+  for (let up = node.parentId; up && depth < 32; depth++)
+    up = flow.nodes.find((one) => one.id === up)?.parentId;
   return depth;
 }
 
@@ -146,7 +150,7 @@ export function mapAt(
   for (const node of flow.nodes) {
     if (node.kind !== 'map') continue;
     let { x, y } = node.position;
-    for (let up = node.parentId; up; ) {
+    for (let up = node.parentId; up;) {
       const parent = flow.nodes.find((one) => one.id === up);
       x += parent?.position.x ?? 0;
       y += parent?.position.y ?? 0;

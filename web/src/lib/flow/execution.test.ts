@@ -15,7 +15,9 @@ const run = (nodeId: string, more: Partial<NodeRun> = {}): NodeRun => ({
 });
 
 test('a node inside a map is running while some of its items are still to come', () => {
-  expect(summarise([run('score'), run('score', { status: 'pending', endedAt: null })])?.status).toBe('running');
+  expect(summarise([run('score'), run('score', { status: 'pending', endedAt: null })])?.status).toBe(
+    'running',
+  );
   expect(summarise([run('score', { status: 'pending', endedAt: null })])?.status).toBe('pending');
 });
 

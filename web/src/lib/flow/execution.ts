@@ -206,7 +206,9 @@ export function pauseReason(execution: Execution): PauseReason {
     scope: typeof scope === 'string' ? scope : (scope?.type ?? null),
     name:
       (typeof details.name === 'string' && details.name) ||
-      (typeof scope === 'object' ? (scope.name ?? ([scope.type, scope.id].filter(Boolean).join(' ') || null)) : null),
+      (typeof scope === 'object'
+        ? (scope.name ?? ([scope.type, scope.id].filter(Boolean).join(' ') || null))
+        : null),
     limitNanoUsd: number(details.limitNanoUsd),
     spentNanoUsd: number(details.spentNanoUsd),
     askedNanoUsd: number(details.askedNanoUsd),
