@@ -97,6 +97,32 @@ describe('TeamBudget', () => {
     expect(before).toMatchObject([{ spentNanoUsd: 30, heldNanoUsd: 100 }]);
   });
 
+  it('goes on after a crash: holds that ran out end, what was in the outbox reaches the ledger', async () => {
+    const { stub, judge, call, end } = team('team_crash');
+    await judge.reserve(call('run_cut', { ttlMs: 300 }));
+    await judge.reserve(call('run_done'));
+    await runInDurableObject(stub, (object) => {
+      // settled, but the process ends before the queue heard of it
+      Object.defineProperty(object, 'env', { value: { LEDGER: { send: async () => undefined } } });
+    });
+    await judge.settle(end('run_done', 30));
+    await runInDurableObject(stub, async (_, state) => {
+      await state.storage.deleteAlarm();
+      state.abort();
+    }).catch(() => undefined);
+    const again = services(env).team('team_crash');
+    await again.listBudgets();
+    const rows = env.DB.prepare(
+      "SELECT run_id, cost_nano_usd, flags FROM ledger WHERE team_id = 'team_crash' ORDER BY seq",
+    );
+    await expect
+      .poll(async () => (await rows.all()).results, { timeout: 4000 })
+      .toEqual([
+        { run_id: 'run_done', cost_nano_usd: 30, flags: '[]' },
+        { run_id: 'run_cut', cost_nano_usd: 100, flags: '["unconfirmed"]' },
+      ]);
+  });
+
   it('throws, and books nothing, when a call names another team than its own', async () => {
     const { judge, call } = team('team_own');
     await judge.reserve(call('run_1'));

@@ -42,6 +42,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await ctx.storage.getAlarm();
+      this.#goOn();
     });
   }
 
@@ -207,12 +208,24 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   /** After a sweep: wakes at the next expiry or for the outbox, or not at all. */
   async #armForNext(): Promise<void> {
+    this.#alarmAtMs = this.#nextWakeMs();
+    if (this.#alarmAtMs === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(this.#alarmAtMs);
+  }
+
+  #nextWakeMs(): number | null {
     const wakes: number[] = [];
     if (this.#books.nextExpiryMs !== null) wakes.push(this.#books.nextExpiryMs);
     if (this.#books.totals.lastSeq > this.#store.acknowledgedSeq()) wakes.push(this.clock() + CARRY_AGAIN_MS);
-    this.#alarmAtMs = wakes.length > 0 ? Math.max(Math.min(...wakes), this.clock()) : null;
-    if (this.#alarmAtMs === null) await this.ctx.storage.deleteAlarm();
-    else await this.ctx.storage.setAlarm(this.#alarmAtMs);
+    return wakes.length > 0 ? Math.max(Math.min(...wakes), this.clock()) : null;
+  }
+
+  /** After a start, perhaps after a crash: an alarm that was lost or is overdue is set anew, what is in the outbox is asked for. */
+  #goOn(): void {
+    if (this.#alarmAtMs !== null && this.#alarmAtMs <= this.clock()) this.#alarmAtMs = null;
+    const wakeMs = this.#nextWakeMs();
+    if (wakeMs !== null) this.#wakeBy(wakeMs);
+    this.#carryOutbox();
   }
 
   /** A subject of another team here is a bug of the caller, never a refusal. */

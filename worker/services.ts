@@ -1,5 +1,9 @@
 /** Composition root: env -> the record of things the use cases need. Everything that touches the outside is made here. */
 import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
+import { BUILT_IN_CONNECTIONS, callDeps, providerDeps } from './call-deps.ts';
+import type { PaidCalls } from './domain/call/paid-call.ts';
+import { paidCalls } from './domain/call/paid-calls.ts';
+import type { ProviderDeps } from './domain/contracts/provider.ts';
 import { createTokenCounter, type TokenCounter } from './domain/cost/count.ts';
 import { createPriceTable, type PriceTable } from './domain/cost/price-table.ts';
 import { makeId, type IdKind } from './domain/ids.ts';
@@ -9,11 +13,13 @@ import { varsOf, type Vars } from './env.ts';
 import shippedPrices from './generated/prices.json';
 import { ranksFromAssets } from './store/ranks.ts';
 import { teamJudge, teamStub } from './store/judge.ts';
+import type { LiveConnection } from './store/connections.ts';
 import * as schema from './store/schema.ts';
 
 export type Db = DrizzleD1Database<typeof schema>;
 
-export interface Services {
+/** What stands on nothing but the environment. */
+export interface CoreServices {
   env: Env;
   vars: Vars;
   db: Db;
@@ -27,6 +33,15 @@ export interface Services {
   judge(teamId: string): Judge;
   /** everything else that a team's budget object is asked */
   team(teamId: string): TeamJudge;
+  /** ways to providers that are there for every team */
+  builtInConnections: readonly LiveConnection[];
+}
+
+export interface Services extends CoreServices {
+  /** the one way to a provider that costs money */
+  paidCalls: PaidCalls;
+  /** for calls to providers that cost nothing (testing a key) */
+  providerDeps: ProviderDeps;
 }
 
 /** Parsed once per isolate: pure data. */
@@ -38,6 +53,7 @@ const counterOf = (assets: Fetcher | undefined): TokenCounter =>
   (counter ??= createTokenCounter({
     loadRanks: assets ? ranksFromAssets(assets) : null,
     yieldNow: () => scheduler.wait(0),
+    contextWindowOf: ({ provider, model }) => prices.info(provider, model)?.contextWindow ?? null,
     patience: () => scheduler.wait(2_000).then(() => null),
   }));
 
@@ -48,7 +64,7 @@ export function services(env: Env): Services {
   let record = made.get(env);
   if (!record) {
     const team = (teamId: string) => teamJudge(() => teamStub(env, teamId));
-    record = {
+    const core: CoreServices = {
       env,
       vars: varsOf(env),
       db: drizzle(env.DB, { schema }),
@@ -58,6 +74,12 @@ export function services(env: Env): Services {
       counter: counterOf(env.ASSETS),
       judge: team,
       team,
+      builtInConnections: BUILT_IN_CONNECTIONS,
+    };
+    record = {
+      ...core,
+      providerDeps: providerDeps(core),
+      paidCalls: paidCalls(callDeps(core)),
     };
     made.set(env, record);
   }

@@ -1,8 +1,11 @@
 /** Walks every route of the application: who may not come in, does not. New routes are found by themselves; what they need here is said by the failure. */
+import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, ROLES, type Role } from '../../worker/domain/access/roles.ts';
 import { ACCESS } from '../../worker/http/access.ts';
 import { createApp } from '../../worker/http/app.ts';
+import { services } from '../../worker/services.ts';
+import { saveConnection } from '../../worker/store/connections.ts';
 import { anonymous, makeKey, makeTeam, withKey, type Fetch } from './fixtures.ts';
 
 type Team = Awaited<ReturnType<typeof makeTeam>>;
@@ -42,6 +45,8 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
       }),
     }),
   },
+  { path: '/v1/models/:model', make: modelOf },
+  { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
 ];
 
@@ -54,6 +59,14 @@ const BODIES: Record<string, unknown> = {
 
 /** Routes whose parameter names something that all teams share, so an unknown one is not 404; with the reason. */
 const NOT_A_TEAMS_THING: Record<string, string> = {};
+
+/** A model that only this team's connection lists. */
+async function modelOf({ teamId }: Team): Promise<Record<string, string>> {
+  const baseUrl = 'https://models.example.com/v1';
+  const key = { provider: 'openai', name: 'default', apiKey: 'sk-0123456789abcdef', baseUrl };
+  await saveConnection(services(env), { teamId, ...key, models: ['model-of-a-team'] });
+  return { model: 'model-of-a-team' };
+}
 
 async function created(team: Team, path: string, json: unknown): Promise<string> {
   const response = await team.fetch(path, { json });

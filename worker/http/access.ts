@@ -43,6 +43,16 @@ export const ACCESS: Record<string, Access> = {
   // money
   'GET /api/models': 'team.read',
   'POST /api/token-tracking/estimate': 'usage.read',
+  // providers and the gateway
+  'GET /api/integrations': 'team.read',
+  'POST /api/integrations/connect': 'connection.manage',
+  'POST /api/integrations/disconnect': 'connection.manage',
+  'POST /v1/chat/completions': 'gateway.call',
+  'GET /v1/models': 'team.read',
+  'GET /v1/models/:model{.+}': 'team.read',
+  'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',
+  'GET /api/integrations/openai/v1/models': 'team.read',
+  'GET /api/integrations/openai/v1/models/:model{.+}': 'team.read',
   // token tracking
   'GET /api/token-tracking/budget': 'usage.read',
   'POST /api/token-tracking/budget': 'budget.write',

@@ -7,7 +7,9 @@ import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { estimate } from './estimate.ts';
+import { openaiGateway } from './gateway/openai-chat.ts';
 import { health } from './health.ts';
+import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
 import { forTheLog } from './log.ts';
@@ -96,6 +98,8 @@ export function createApp() {
     .route('/', keys)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', integrations)
+    .route('/', openaiGateway)
     .route('/', models)
     .route('/', estimate)
     .route('/', tokenTracking)

@@ -1,6 +1,7 @@
 /** Refusals become answers here, by one exhaustive switch; each gateway dialect only reshapes the envelope. */
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { formatCost } from '../domain/money-text.ts';
 import type { Refusal } from '../domain/refusal.ts';
 
 /** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
@@ -15,8 +16,6 @@ export interface ErrorAnswer {
   headers: Record<string, string>;
   error: { type: string; code: string; message: string; param?: string; [detail: string]: unknown };
 }
-
-const usd = (nano: number) => `$${(nano / 1e9).toFixed(nano !== 0 && Math.abs(nano) < 1e7 ? 6 : 2)}`;
 
 /** The status, headers and body of every refusal. `code` is the reason unless official SDKs expect another word. */
 export function answerTo(refusal: Refusal): ErrorAnswer {
@@ -51,7 +50,7 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
       return answer(
         402,
         'budget_exceeded',
-        `The budget of ${of} does not cover this call: it may cost up to ${usd(refusal.askedNanoUsd)}, and ${usd(Math.max(0, refusal.limitNanoUsd - refusal.spentNanoUsd - refusal.heldNanoUsd))} of ${usd(refusal.limitNanoUsd)} is left.` +
+        `The budget of ${of} does not cover this call: it may cost up to ${formatCost(refusal.askedNanoUsd, { up: true })}, and ${formatCost(Math.max(0, refusal.limitNanoUsd - refusal.spentNanoUsd - refusal.heldNanoUsd))} of ${formatCost(refusal.limitNanoUsd)} is left.` +
           (refusal.resetsAt ? ` It resets at ${refusal.resetsAt}.` : ''),
         details,
       );

@@ -96,7 +96,7 @@ export const estimate = newRoutes().openapi(
         count.ceilingTokens,
         body.maxOutputTokens,
       ),
-      bounds: { audio: chat?.audio ?? false, cacheWrites: chat?.cacheWrites ?? false },
+      bounds: { audio: chat?.audio ?? false },
       candidates: candidatesFor(ref.provider, connected, prices, pricedAt),
     });
     return c.json(

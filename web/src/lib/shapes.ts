@@ -3,6 +3,8 @@ import type { Alert } from '$domain/budget/alerts.ts';
 import type { BudgetStatus } from '$domain/budget/budget.ts';
 import type { Role } from '$domain/access/roles.ts';
 import type { Usage } from '$domain/cost/usage.ts';
+import type { InferResponseType } from 'hono/client';
+import type { apiClient } from './api.ts';
 
 export type { Alert, BudgetStatus, Usage };
 
@@ -48,27 +50,9 @@ export interface RunAnswer {
   latencyMs: number;
 }
 
-export interface Model {
-  id: string;
-  provider: string;
-  name: string;
-  connected: boolean;
-  contextWindow: number | null;
-  maxOutputTokens: number | null;
-  /** pico-USD per token, the same integer as micro-USD per million tokens; null = no price */
-  price: { input: number; output: number; effectiveFrom: string } | null;
-}
-
-export interface Estimate {
-  model: string;
-  inputTokens: number;
-  exact: boolean;
-  outputTokens: { low: number; expected: number; high: number; max: number };
-  costNanoUsd: { low: number; expected: number; high: number; max: number };
-  basis: { kind: 'exact' | 'runs' | 'rough'; runs: number };
-  pricedAt: string;
-  alternatives: { model: string; costNanoUsd: number; savingsPercent: number }[];
-}
+type Client = ReturnType<typeof apiClient>;
+export type Model = InferResponseType<Client['api']['models']['$get'], 200>['data'][number];
+export type Estimate = InferResponseType<Client['api']['token-tracking']['estimate']['$post'], 200>;
 
 export interface Totals {
   runs: number;

@@ -99,7 +99,8 @@ export class Books {
     const standings: Standing[] = this.#linesOf(scopes.map(scopeKey), nowMs);
     const own = this.#executionStanding(request);
     const verdict = judge(own ? [...standings, own] : standings, request);
-    if (!verdict.ok) return verdict;
+    // A hold that ran out must not refuse anybody, even when the alarm that ends it is late (B06).
+    if (!verdict.ok) return this.expire(nowMs) > 0 ? this.reserve(request, nowMs) : verdict;
 
     const hold: Hold = {
       runId: request.runId,

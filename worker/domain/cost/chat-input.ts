@@ -21,6 +21,12 @@ export interface ChatInput {
   /** the answer's JSON schema as JSON text */
   schema: string | null;
   opaque: OpaquePart[];
+  /** false = plain strings without a chat's framing (embeddings) */
+  framed: boolean;
+  /** true = only texts we can see; false = tool calls and the like, counted as JSON */
+  plain: boolean;
+  /** true = the provider adds input of its own (searches, stored conversations): only the context window bounds it */
+  hiddenInput: boolean;
   /** true = audio may go in or come out */
   audio: boolean;
   /** true = the body asks for cache writes (Anthropic's cache_control) */
@@ -43,6 +49,9 @@ export function chatInputOf(format: WireFormat, body: Json): ChatInput {
     tools: list(body['tools'] ?? body['functions']).map(json),
     schema: schemaOf(body),
     opaque: [],
+    framed: format !== 'openai_embeddings',
+    plain: true,
+    hiddenInput: hasHiddenInput(body),
     audio: false,
     cacheWrites: format === 'anthropic_messages' && json(body).includes('"cache_control"'),
     maxOutputTokens: maxOutputIn(body),
@@ -69,8 +78,12 @@ export function chatInputOf(format: WireFormat, body: Json): ChatInput {
 
 /** tool_calls, function_call outputs, ids: everything of a message beside its content that a model may see. */
 function extrasOf(rest: Json): unknown[] {
-  const { cache_control: _, id: __, ...seen } = rest;
-  return Object.keys(seen).length > 0 ? [{ type: 'other', ...seen }] : [];
+  const { cache_control: _, id: __, type, ...others } = rest;
+  const seen = Object.fromEntries(
+    Object.entries(others).filter(([, value]) => value !== null && value !== undefined && value !== ''),
+  );
+  if (Object.keys(seen).length === 0) return [];
+  return [{ ...(type === undefined || type === 'message' ? {} : { type }), ...seen }];
 }
 
 function textOf(content: unknown, input: ChatInput): string {
@@ -80,8 +93,10 @@ function textOf(content: unknown, input: ChatInput): string {
   if (typeof content['text'] === 'string' && !content['image_url']) return content['text'];
   if (Array.isArray(content['parts'])) return textOf(content['parts'], input);
   const media = mediaOf(content);
-  if (media === null)
-    return content['type'] === 'other' ? json({ ...content, type: undefined }) : json(content);
+  if (media === null) {
+    input.plain = false;
+    return json(content);
+  }
   if (media.kind === 'audio') input.audio = true;
   input.opaque.push({ kind: media.kind === 'image' ? 'image' : 'file', inlineLength: media.inlineLength });
   return '';
@@ -112,6 +127,43 @@ function mediaOf(part: Json): { kind: 'image' | 'audio' | 'file'; inlineLength: 
         : 'file';
   return { kind, inlineLength: text.length > 2_048 ? text.length : 0 };
 }
+
+const SERVER_TOOL =
+  /^(web_search|web_fetch|file_search|code_interpreter|code_execution|mcp|image_generation|retrieval|tool_search)/;
+const SERVER_TOOL_KEYS = [
+  'googleSearch',
+  'google_search',
+  'googleSearchRetrieval',
+  'google_search_retrieval',
+  'urlContext',
+  'url_context',
+  'codeExecution',
+  'code_execution',
+  'retrieval',
+  'fileSearch',
+];
+const HIDDEN_KEYS = [
+  'previous_response_id',
+  'conversation',
+  'prompt',
+  'web_search_options',
+  'cachedContent',
+  'cached_content',
+  'container',
+  'mcp_servers',
+];
+
+/** Does the provider put more into the model than this body shows? */
+const hasHiddenInput = (body: Json): boolean =>
+  HIDDEN_KEYS.some(
+    (key) => isObject(body[key]) || typeof body[key] === 'string' || Array.isArray(body[key]),
+  ) ||
+  list(body['tools']).some(
+    (tool) =>
+      isObject(tool) &&
+      (SERVER_TOOL.test(String(tool['type'] ?? '')) ||
+        SERVER_TOOL_KEYS.some((key) => tool[key] !== undefined)),
+  );
 
 function schemaOf(body: Json): string | null {
   const generation = isObject(body['generationConfig']) ? body['generationConfig'] : {};

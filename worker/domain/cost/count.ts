@@ -31,14 +31,16 @@ export interface CounterDeps {
   loadRanks: LoadRanks | null;
   /** lets the event loop run between slices, so that a long count keeps nobody waiting */
   yieldNow(): Promise<void>;
+  /** the model's context window, which bounds input that a request does not show; null = unknown */
+  contextWindowOf(name: ModelName): number | null;
   /** how long to wait for ranks that another caller is loading: resolves with null */
   patience(): Promise<null>;
 }
 
 /** Longer inputs are not encoded: their bytes are the upper bound (no token is shorter than a byte). */
 export const MAX_COUNTED_BYTES = 1024 * 1024;
-/** Units counted between two turns of the event loop: a few ms. */
-const UNITS_PER_TURN = 16_384;
+/** Tokens counted between two turns of the event loop: work grows with tokens, so this is 1 ms of English and 10 ms of noise. */
+const TOKENS_PER_TURN = 4_000;
 
 // OpenAI's chat framing: <|im_start|>role<|im_sep|>...<|im_end|>, and the primed answer.
 const TOKENS_PER_MESSAGE = 3;
@@ -53,6 +55,8 @@ const IMAGE_CEILING: readonly { match: RegExp; tokens: number }[] = [
   { match: /./, tokens: 6_000 },
 ];
 const IMAGE_EXPECTED = 1_000;
+/** Where a request's input is not all to be seen and the window is not known. */
+const UNKNOWN_CONTEXT_WINDOW = 1_000_000;
 /** A file behind a reference: we do not see its size. */
 const FILE_CEILING = 100_000;
 
@@ -114,8 +118,8 @@ export function createTokenCounter(deps: CounterDeps): TokenCounter {
     for (const text of texts) {
       for (const slice of encoder.slices(text)) {
         tokens += slice.tokens;
-        sinceTurn += slice.units;
-        if (sinceTurn >= UNITS_PER_TURN) {
+        sinceTurn += slice.tokens;
+        if (sinceTurn >= TOKENS_PER_TURN) {
           sinceTurn = 0;
           await deps.yieldNow();
         }
@@ -141,41 +145,40 @@ export function createTokenCounter(deps: CounterDeps): TokenCounter {
   }
 
   async function countChat(name: ModelName, chat: CountedChat): Promise<Count> {
-    const { messages, tools = [], schema = null, opaque = [] } = chat;
+    const { messages, tools = [], schema = null, opaque = [], framed = true, plain = true } = chat;
     const definitions = schema === null ? tools : [...tools, schema];
-    const texts = messages.flatMap(({ role, name: author, text }) => [
-      role,
-      ...(author ? [author] : []),
-      text,
-    ]);
+    const texts = framed
+      ? messages.flatMap(({ role, name: author, text }) => [role, ...(author ? [author] : []), text])
+      : messages.map(({ text }) => text);
     const said = await countTexts(name, texts);
     const defined = await countTexts(name, definitions);
-    const framing =
-      messages.length * TOKENS_PER_MESSAGE +
-      messages.filter((message) => message.name).length * TOKENS_PER_NAME +
-      TOKENS_OF_PRIMING;
+    const framing = framed ? framingOf(messages) : 0;
     const media = mediaTokens(name.model, opaque);
+    const tokens = said.tokens + defined.tokens + framing + media.expected;
+    const seen = said.ceilingTokens + defined.ceilingTokens;
     // The sandbox is our own: what we count is what it reports, whatever the request holds.
-    if (name.provider === SANDBOX) {
-      const tokens = said.tokens + defined.tokens + framing + media.expected;
-      return { tokens, ceilingTokens: Math.max(tokens, said.ceilingTokens), exact: said.exact };
-    }
+    if (name.provider === SANDBOX)
+      return { tokens, ceilingTokens: seen + framing + media.expected, exact: said.exact && defined.exact };
+
     const published = encodingOf(name) !== null;
-    const ceilingFraming = published ? framing : messages.length * CEILING_PER_MESSAGE + CEILING_PER_MESSAGE;
+    const most = published || !framed ? framing : (messages.length + 1) * CEILING_PER_MESSAGE;
+    const shown = seen + definitions.length * CEILING_PER_TOOL + most + media.ceiling;
+    const hidden = chat.hiddenInput ? (deps.contextWindowOf(name) ?? UNKNOWN_CONTEXT_WINDOW) : 0;
     return {
-      tokens: said.tokens + defined.tokens + framing + media.expected,
-      ceilingTokens:
-        said.ceilingTokens +
-        defined.ceilingTokens +
-        definitions.length * CEILING_PER_TOOL +
-        ceilingFraming +
-        media.ceiling,
-      exact: published && said.exact && definitions.length === 0 && opaque.length === 0,
+      tokens,
+      ceilingTokens: Math.max(shown, hidden),
+      exact:
+        published && said.exact && plain && !chat.hiddenInput && definitions.length + opaque.length === 0,
     };
   }
 
   return { countText: (name, text) => countTexts(name, [text]), countChat };
 }
+
+const framingOf = (messages: CountedChat['messages']): number =>
+  messages.length * TOKENS_PER_MESSAGE +
+  messages.filter((message) => message.name).length * TOKENS_PER_NAME +
+  TOKENS_OF_PRIMING;
 
 function mediaTokens(model: string, opaque: ChatInput['opaque']): { expected: number; ceiling: number } {
   let [expected, ceiling] = [0, 0];

@@ -5,12 +5,8 @@ import { Tiktoken } from 'js-tiktoken/lite';
 import cl100k from 'js-tiktoken/ranks/cl100k_base';
 import o200k from 'js-tiktoken/ranks/o200k_base';
 import { describe, expect, it } from 'vitest';
-import { createEncoder, ENCODINGS, WINDOW_UNITS, windowsOf, type Encoding, type Ranks } from './encoder.ts';
-
-export const ranksFromDisk = async (encoding: Encoding): Promise<Ranks> =>
-  JSON.parse(
-    readFileSync(join(import.meta.dirname, `../../../web/static/tokenizer/${encoding}.json`), 'utf8'),
-  ) as Ranks;
+import { ranksFromDisk } from '../../../tests/ranks/from-disk.ts';
+import { createEncoder, ENCODINGS, WINDOW_UNITS, windowsOf, type Encoding } from './encoder.ts';
 
 const encoders = {
   o200k_base: createEncoder('o200k_base', await ranksFromDisk('o200k_base')),

@@ -41,7 +41,7 @@ export interface EstimateInput {
   /** output tokens of past runs of this team and model, in any order */
   history: readonly number[];
   /** what the request may hold beside text */
-  bounds?: Pick<CallBounds, 'webSearches' | 'audio' | 'cacheWrites'>;
+  bounds?: Pick<CallBounds, 'webSearches' | 'audio'>;
   candidates?: readonly Candidate[];
 }
 

@@ -1,0 +1,7 @@
+import { call } from '$lib/api.ts';
+import type { Connection, Listed } from '$lib/shapes.ts';
+import type { PageServerLoad } from './$types';
+
+export const load: PageServerLoad = async ({ fetch }) => ({
+  connections: await call<Listed<Connection>>('/api/integrations', { fetch }),
+});

@@ -1,0 +1,50 @@
+/** Our own request headers on every gateway route, whatever the wire format: `x-pm-*` (api.md). */
+import type { Context } from 'hono';
+import type { CallSubject } from '../../domain/budget/budget.ts';
+import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
+import { Refused } from '../errors.ts';
+import type { AppEnv } from '../routes.ts';
+
+const MAX_TAGS = 20;
+const MAX_TAG_CHARS = 64;
+
+type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd'>;
+
+const invalid = (header: string, message: string) =>
+  new Refused({ reason: 'invalid', issues: [{ path: header, message }] });
+
+/** How the caller wants this call to be treated. 422 names the header that makes no sense. */
+export function wishesOf(c: Context<AppEnv>): Wishes {
+  const onDisconnect = c.req.header('x-pm-on-disconnect') ?? 'drain';
+  if (onDisconnect !== 'drain' && onDisconnect !== 'cancel')
+    throw invalid('x-pm-on-disconnect', 'must be "drain" or "cancel"');
+  const clamp = c.req.header('x-pm-clamp') ?? 'false';
+  if (clamp !== 'true' && clamp !== 'false') throw invalid('x-pm-clamp', 'must be "true" or "false"');
+  const cost = c.req.header('x-pm-max-cost-nano-usd');
+  if (cost !== undefined && !(/^\d{1,16}$/.test(cost) && Number.isSafeInteger(Number(cost))))
+    throw invalid('x-pm-max-cost-nano-usd', 'must be a whole number of nano-USD');
+  return {
+    onDisconnect,
+    clampable: clamp === 'true',
+    maxCostNanoUsd: cost === undefined ? null : Number(cost),
+  };
+}
+
+/** Who pays: the caller as we know him, and his tags. Nothing in a body can choose another budget (B28). */
+export function subjectOf(c: Context<AppEnv>): CallSubject {
+  const { teamId, keyId, memberId, keyTags } = c.get('actor');
+  const wanted = (c.req.header('x-pm-tags') ?? '')
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
+  if (wanted.some((tag) => tag.length > MAX_TAG_CHARS))
+    throw invalid('x-pm-tags', `a tag has at most ${MAX_TAG_CHARS} characters`);
+  const tags = [...new Set([...keyTags, ...wanted])];
+  if (tags.length > MAX_TAGS) throw invalid('x-pm-tags', `there are at most ${MAX_TAGS} tags`);
+  return {
+    teamId,
+    tags,
+    ...(keyId === null ? {} : { keyId }),
+    ...(memberId === null ? {} : { memberId }),
+  };
+}

@@ -1,0 +1,184 @@
+/** Ways to providers: a team's own (keys sealed), the deployment's, and the built-in sandbox. */
+import { and, asc, eq } from 'drizzle-orm';
+import { isPrivateHost } from '../domain/access/private-address.ts';
+import type { Reachable } from '../domain/call/resolve-model.ts';
+import type { Connection } from '../domain/contracts/provider.ts';
+import type { CoreServices } from '../services.ts';
+import { providerConnection } from './schema.ts';
+import { openSecret, sealSecret } from './secrets.ts';
+
+export const PRIVATE =
+  'This address is in a private network. Whoever runs the server can allow it with ALLOW_PRIVATE_NETWORK=1.';
+
+/** May a team make the server call this address? */
+export const mayReach = ({ vars }: Pick<CoreServices, 'vars'>, baseUrl: string | null): boolean =>
+  vars.ALLOW_PRIVATE_NETWORK || baseUrl === null || !isPrivateHost(new URL(baseUrl).hostname);
+
+/** Ready to be used: the key is open. Never leaves the server. */
+export type LiveConnection = Connection & Reachable & { trusted: boolean };
+
+/** What may be shown of a connection. */
+export interface ShownConnection {
+  id: string;
+  provider: string;
+  name: string;
+  /** last four characters; null where there is no key */
+  keyHint: string | null;
+  baseUrl: string | null;
+  models: string[];
+  testedAt: string | null;
+  /** `deployment` ones are set by whoever runs the server and cannot be changed here */
+  source: 'built_in' | 'deployment' | 'team';
+}
+
+const DEPLOYMENT = 'deployment';
+const CACHE_MS = 5_000;
+const CACHED_TEAMS = 500;
+
+/** Open connections by team, for a few seconds: plain data, so requests may share it. */
+const cache = new Map<string, { untilMs: number; connections: LiveConnection[] }>();
+const forget = (teamId: string) => cache.delete(teamId);
+
+/** Every way the team has, the sandbox first, its own before the deployment's. */
+export async function connectionsOf(services: CoreServices, teamId: string): Promise<LiveConnection[]> {
+  const cached = cache.get(teamId);
+  if (cached && cached.untilMs > services.now()) return cached.connections;
+  const rows = await rowsOf(services, teamId);
+  const own = await Promise.all(
+    rows.map(async (row): Promise<LiveConnection> => ({
+      id: row.id,
+      provider: row.provider,
+      name: row.name,
+      apiKey: await openSecret(services, { teamId, purpose: row.id, sealed: row.sealedKey }),
+      baseUrl: row.baseUrl,
+      headers: row.headers,
+      models: row.models,
+      closed: false,
+      trusted: false,
+    })),
+  );
+  const connections = [...services.builtInConnections, ...own, ...deploymentConnections(services)];
+  if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
+  cache.set(teamId, { untilMs: services.now() + CACHE_MS, connections });
+  return connections;
+}
+
+/** OPENAI_BASE_URL alone also counts: local servers ask for no key. */
+function deploymentConnections({ vars }: CoreServices): LiveConnection[] {
+  if (vars.OPENAI_API_KEY === undefined && vars.OPENAI_BASE_URL === undefined) return [];
+  return [
+    {
+      id: `${DEPLOYMENT}-openai`,
+      provider: 'openai',
+      name: DEPLOYMENT,
+      apiKey: vars.OPENAI_API_KEY ?? 'none',
+      baseUrl: vars.OPENAI_BASE_URL ?? null,
+      headers: {},
+      models: [],
+      closed: false,
+      trusted: true,
+    },
+  ];
+}
+
+const rowsOf = ({ db }: CoreServices, teamId: string) =>
+  db.query.providerConnection.findMany({
+    where: eq(providerConnection.teamId, teamId),
+    orderBy: [asc(providerConnection.createdAt), asc(providerConnection.id)],
+  });
+
+export async function listConnections(services: CoreServices, teamId: string): Promise<ShownConnection[]> {
+  const own = (await rowsOf(services, teamId)).map(
+    ({ id, provider, name, keyHint, baseUrl, models, testedAt }): ShownConnection => ({
+      id,
+      provider,
+      name,
+      keyHint: keyHint === '' ? null : keyHint,
+      baseUrl,
+      models,
+      testedAt,
+      source: 'team',
+    }),
+  );
+  const given = (connection: LiveConnection, source: 'built_in' | 'deployment'): ShownConnection => ({
+    id: connection.id,
+    provider: connection.provider,
+    name: connection.name,
+    keyHint: null,
+    baseUrl: connection.baseUrl,
+    models: [...connection.models],
+    testedAt: null,
+    source,
+  });
+  return [
+    ...services.builtInConnections.map((connection) => given(connection, 'built_in')),
+    ...own,
+    ...deploymentConnections(services).map((connection) => given(connection, 'deployment')),
+  ];
+}
+
+export interface NewConnection {
+  teamId: string;
+  provider: string;
+  name: string;
+  apiKey: string;
+  baseUrl: string | null;
+  models: string[];
+}
+
+/** Stores the connection, in place of the one of the same provider and name. */
+export async function saveConnection(
+  services: CoreServices,
+  connection: NewConnection,
+): Promise<ShownConnection> {
+  const { teamId, provider, name, apiKey, baseUrl, models } = connection;
+  const before = await findConnection(services, connection);
+  const id = before?.id ?? services.newId('connection');
+  const at = new Date(services.now()).toISOString();
+  const changed = {
+    sealedKey: await sealSecret(services, { teamId, purpose: id, text: apiKey }),
+    keyHint: apiKey.length >= 12 ? apiKey.slice(-4) : '',
+    baseUrl,
+    models,
+    testedAt: at,
+  };
+  await services.db
+    .insert(providerConnection)
+    .values({ id, teamId, provider, name, ...changed, createdAt: at })
+    // A connect that came in between has another id, for which its key is sealed: the whole row is replaced.
+    .onConflictDoUpdate({
+      target: [providerConnection.teamId, providerConnection.provider, providerConnection.name],
+      set: { id, ...changed },
+    });
+  forget(teamId);
+  return {
+    id,
+    provider,
+    name,
+    keyHint: changed.keyHint || null,
+    baseUrl,
+    models,
+    testedAt: at,
+    source: 'team',
+  };
+}
+
+export const findConnection = (
+  { db }: CoreServices,
+  { teamId, provider, name }: { teamId: string; provider: string; name: string },
+) =>
+  db.query.providerConnection.findFirst({
+    columns: { id: true, provider: true, name: true, keyHint: true, baseUrl: true },
+    where: and(
+      eq(providerConnection.teamId, teamId),
+      eq(providerConnection.provider, provider),
+      eq(providerConnection.name, name),
+    ),
+  });
+
+export async function removeConnection({ db }: CoreServices, teamId: string, id: string): Promise<void> {
+  await db
+    .delete(providerConnection)
+    .where(and(eq(providerConnection.teamId, teamId), eq(providerConnection.id, id)));
+  forget(teamId);
+}
