@@ -1,7 +1,31 @@
 import { expect, test } from 'vitest';
-import { elapsedMs, runRows, summarise, type Execution, type NodeRun } from './execution.ts';
+import {
+  elapsedMs,
+  inputOf,
+  pauseReason,
+  runRows,
+  summariesOf,
+  summarise,
+  type Execution,
+  type NodeRun,
+} from './execution.ts';
 import { leadFlow } from './fixture.ts';
 
+const execution = (more: Partial<Execution>): Execution => ({
+  id: 'exec_1',
+  workflowId: 'wf_1',
+  version: null,
+  status: 'completed',
+  trigger: 'manual',
+  input: null,
+  startedAt: null,
+  endedAt: null,
+  inputTokens: 0,
+  outputTokens: 0,
+  costNanoUsd: 0,
+  nodes: [],
+  ...more,
+});
 const run = (nodeId: string, more: Partial<NodeRun> = {}): NodeRun => ({
   nodeId,
   status: 'succeeded',
@@ -37,21 +61,12 @@ test('tokens and cost of a node are the sums over its items', () => {
 });
 
 test('rows follow the outline, items in order, and a node that was deleted since is still shown', () => {
-  const execution: Execution = {
-    id: 'exec_1',
-    workflowId: 'wf_1',
-    version: null,
-    status: 'completed',
-    trigger: 'manual',
-    input: null,
-    startedAt: null,
-    endedAt: null,
-    inputTokens: 0,
-    outputTokens: 0,
-    costNanoUsd: 0,
-    nodes: [run('gone'), run('score', { itemIndex: 1 }), run('score', { itemIndex: 0 }), run('start')],
-  };
-  const rows = runRows(leadFlow(), execution);
+  const rows = runRows(
+    leadFlow(),
+    execution({
+      nodes: [run('gone'), run('score', { itemIndex: 1 }), run('score', { itemIndex: 0 }), run('start')],
+    }),
+  );
   expect(rows.map((row) => row.node.id)).toEqual(['start', 'read', 'each', 'score', 'good', 'keep', 'gone']);
   expect(rows[3]?.runs.map((one) => one.itemIndex)).toEqual([0, 1]);
   expect(rows[1]?.summary).toBeNull();
@@ -61,4 +76,46 @@ test('time runs on until the end', () => {
   const startedAt = '2026-11-20T10:00:00.000Z';
   expect(elapsedMs({ startedAt, endedAt: null }, Date.parse(startedAt) + 1500)).toBe(1500);
   expect(elapsedMs({ startedAt: null, endedAt: null }, 0)).toBeNull();
+});
+
+test('items that have no row yet count: 2 of 50 are done, the node is running', () => {
+  const found = summariesOf(
+    execution({
+      status: 'running',
+      nodes: [run('score', { itemIndex: 0 }), run('score', { itemIndex: 1 })],
+      counts: { score: { succeeded: 2, pending: 48 } },
+    }),
+  );
+  expect(found.get('score')).toMatchObject({ status: 'running', runs: 50, succeeded: 2, endedAt: null });
+});
+
+test('what went into a step is what came out of the one before it, of the same item', () => {
+  const done = execution({
+    input: { campaign: 'spring' },
+    nodes: [
+      run('start', { output: { campaign: 'spring' } }),
+      run('score', { itemIndex: 0, output: 'a' }),
+      run('score', { itemIndex: 1, output: 'b' }),
+      run('good', { itemIndex: 1 }),
+    ],
+  });
+  expect(inputOf(leadFlow(), done, done.nodes[3]!)).toBe('b');
+  expect(inputOf(leadFlow(), done, done.nodes[0]!)).toEqual({ campaign: 'spring' });
+});
+
+test('a paused run names the budget that is full', () => {
+  expect(
+    pauseReason(
+      execution({
+        status: 'paused_budget',
+        refusal: {
+          reason: 'budget_exceeded',
+          scope: { type: 'team' },
+          limitNanoUsd: 5,
+          spentNanoUsd: 4,
+          askedNanoUsd: 2,
+        },
+      }),
+    ),
+  ).toMatchObject({ scope: 'team', limitNanoUsd: 5, spentNanoUsd: 4, askedNanoUsd: 2 });
 });

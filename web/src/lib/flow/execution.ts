@@ -32,6 +32,8 @@ export interface NodeRun {
   endedAt: string | null;
   input?: unknown;
   output?: unknown;
+  /** the beginning of an output that is too large to be sent whole */
+  outputPreview?: string;
   logs?: string[];
   error?: RunFault | null;
   inputTokens: number;
@@ -55,6 +57,12 @@ export interface Execution {
   costNanoUsd: number;
   budgetNanoUsd?: number | null;
   error?: RunFault | null;
+  /** the 402 that paused it at a budget */
+  refusal?: Record<string, unknown> | null;
+  /** per node, how many of its items stand where; more than there are rows while items are still to come */
+  counts?: Record<string, Partial<Record<NodeStatus, number>>>;
+  /** rows of nodes beyond this page */
+  nextCursor?: string | null;
   /** what was run, when the server sends it: the pinned version */
   definition?: FlowDefinition;
   nodes: NodeRun[];
@@ -94,25 +102,44 @@ const RANK: readonly NodeStatus[] = [
   'skipped',
 ];
 
-/** Sums a node's runs; null when it has none. Costs are whole nano-USD. */
-export function summarise(runs: readonly NodeRun[]): NodeSummary | null {
-  if (!runs.length) return null;
-  const status = RANK.find((one) => runs.some((run) => run.status === one))!;
-  const begun = runs.some((run) => run.status === 'succeeded' || run.status === 'failed');
+/** Sums a node's runs; null when it has none. `counts` also knows the items that have no row yet. Costs are whole nano-USD. */
+export function summarise(
+  runs: readonly NodeRun[],
+  counts: Partial<Record<NodeStatus, number>> = {},
+): NodeSummary | null {
+  const counted = Object.values(counts).reduce((total, count) => total + count, 0);
+  if (!runs.length && !counted) return null;
+  const trustCounts = counted >= runs.length;
+  const number = (status: NodeStatus) =>
+    trustCounts ? (counts[status] ?? 0) : runs.filter((run) => run.status === status).length;
+  const status = RANK.find((one) => number(one) > 0) ?? 'pending';
+  const begun = number('succeeded') + number('failed') > 0;
+  const moving = status === 'pending' || status === 'queued';
   const starts = runs.flatMap((run) => (run.startedAt ? [run.startedAt] : [])).sort();
   const ends = runs.flatMap((run) => (run.endedAt ? [run.endedAt] : [])).sort();
   return {
-    status: begun && (status === 'pending' || status === 'queued') ? 'running' : status,
-    runs: runs.length,
-    succeeded: runs.filter((run) => run.status === 'succeeded').length,
-    failed: runs.filter((run) => run.status === 'failed').length,
-    attempts: Math.max(...runs.map((run) => run.attempts)),
+    status: begun && moving ? 'running' : status,
+    runs: trustCounts ? counted : runs.length,
+    succeeded: number('succeeded'),
+    failed: number('failed'),
+    attempts: Math.max(0, ...runs.map((run) => run.attempts)),
     inputTokens: sum(runs, 'inputTokens'),
     outputTokens: sum(runs, 'outputTokens'),
     costNanoUsd: sum(runs, 'costNanoUsd'),
     startedAt: starts[0] ?? null,
-    endedAt: runs.every((run) => run.endedAt) ? (ends.at(-1) ?? null) : null,
+    endedAt: moving || runs.some((run) => !run.endedAt) ? null : (ends.at(-1) ?? null),
   };
+}
+
+/** Every node that has something to show, by id. */
+export function summariesOf(execution: Execution): Map<string, NodeSummary> {
+  const byNode = runsByNode(execution);
+  const found = new Map<string, NodeSummary>();
+  for (const id of new Set([...byNode.keys(), ...Object.keys(execution.counts ?? {})])) {
+    const summary = summarise(byNode.get(id) ?? [], execution.counts?.[id]);
+    if (summary) found.set(id, summary);
+  }
+  return found;
 }
 
 const sum = (runs: readonly NodeRun[], field: 'inputTokens' | 'outputTokens' | 'costNanoUsd'): number =>
@@ -142,7 +169,7 @@ export function runRows(flow: FlowDefinition, execution: Execution): RunRow[] {
   const rows = outline(flow).map(({ node, depth }): RunRow => {
     const runs = byNode.get(node.id) ?? [];
     byNode.delete(node.id);
-    return { node, depth, runs, summary: summarise(runs) };
+    return { node, depth, runs, summary: summarise(runs, execution.counts?.[node.id]) };
   });
   for (const [id, runs] of byNode)
     rows.push({
@@ -194,12 +221,9 @@ export interface PauseReason {
   askedNanoUsd: number | null;
 }
 
-/** Which budget stopped a run, read off its error: the details of the 402 refusal stand there. */
+/** Which budget stopped a run: the details of the 402 refusal. */
 export function pauseReason(execution: Execution): PauseReason {
-  const error = (execution.error ??
-    execution.nodes.find((run) => run.status === 'waiting' && run.error)?.error ??
-    {}) as Record<string, unknown>;
-  const details = (error.refusal ?? error.budget ?? error) as Record<string, unknown>;
+  const details = (execution.refusal ?? execution.error ?? {}) as Record<string, unknown>;
   const scope = details.scope as { type?: string; id?: string; name?: string } | string | undefined;
   const number = (value: unknown) => (typeof value === 'number' ? value : null);
   return {

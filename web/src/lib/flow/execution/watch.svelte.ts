@@ -1,11 +1,13 @@
 /** One execution, kept fresh: pushed by the live socket, asked every second while it moves, asked again after a gap. */
-import { call, type ApiProblem } from '../../api.ts';
+import { call, type Answer, type ApiProblem } from '../../api.ts';
 import { live } from '../../live.svelte.ts';
 import { isMoving, type Execution } from '../execution.ts';
 
 const POLL_MS = 1_000;
 /** pushes come in bursts; one fetch answers them all */
 const GATHER_MS = 150;
+const MOVING_PAGES = 3;
+const ALL_PAGES = 100;
 
 export class ExecutionWatch {
   readonly id: string;
@@ -25,7 +27,7 @@ export class ExecutionWatch {
       (message) => message.executionId === id && this.#soon(GATHER_MS),
       () => this.#soon(0),
     );
-    if (known) this.#plan();
+    if (known && !known.nextCursor) this.#plan();
     else this.#soon(0);
   }
 
@@ -47,7 +49,7 @@ export class ExecutionWatch {
       return;
     }
     this.#fetching = true;
-    const answer = await call<Execution>(`/api/executions/${encodeURIComponent(this.id)}`);
+    const answer = await this.#ask();
     this.#fetching = false;
     if (this.#stopped) return;
     if (answer.ok) {
@@ -58,6 +60,22 @@ export class ExecutionWatch {
       this.#again = false;
       this.#soon(GATHER_MS);
     } else this.#plan();
+  }
+
+  /** All rows of nodes; while it moves only the first pages, for the counts already say how far it is. */
+  async #ask(): Promise<Answer<Execution>> {
+    const path = `/api/executions/${encodeURIComponent(this.id)}`;
+    const first = await call<Execution>(path);
+    if (!first.ok) return first;
+    const pages = isMoving(first.data.status) ? MOVING_PAGES : ALL_PAGES;
+    let { nextCursor: cursor } = first.data;
+    for (let page = 1; cursor && page < pages && !this.#stopped; page++) {
+      const more = await call<Execution>(path, { query: { cursor } });
+      if (!more.ok) return more;
+      first.data.nodes.push(...more.data.nodes);
+      cursor = more.data.nextCursor;
+    }
+    return first;
   }
 
   stop(): void {

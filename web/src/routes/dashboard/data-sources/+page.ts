@@ -1,6 +1,6 @@
 import { call } from '$lib/api.ts';
 import type { Listed } from '$lib/shapes.ts';
-import type { DataSource } from '../workflows/[id]/builder-data.svelte.ts';
+import type { DataSource } from '$lib/flow/data-source.ts';
 import type { PageLoad } from './$types';
 
 export const load: PageLoad = async ({ fetch, url }) => ({

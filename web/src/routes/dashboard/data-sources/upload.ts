@@ -1,6 +1,6 @@
 /** Which files can be uploaded, and how one is sent. */
 import { uploadFile } from '$lib/api.ts';
-import type { DataSource } from '../workflows/[id]/builder-data.svelte.ts';
+import type { DataSource } from '$lib/flow/data-source.ts';
 
 /** 'csv' or 'json' by the file's name and type; null when it is neither. */
 export function kindOf(file: { name: string; type: string }): 'csv' | 'json' | null {

@@ -3,7 +3,7 @@ import { call } from '$lib/api.ts';
 import type { NodeTypeInfo } from '$lib/flow/definition.ts';
 import type { Execution } from '$lib/flow/execution.ts';
 import type { Listed, Model, Prompt } from '$lib/shapes.ts';
-import type { DataSource } from './builder-data.svelte.ts';
+import type { DataSource } from '$lib/flow/data-source.ts';
 import type { PageLoad } from './$types';
 import type { WorkflowAnswer } from './workflow-answer.ts';
 

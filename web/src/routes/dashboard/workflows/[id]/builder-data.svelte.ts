@@ -1,20 +1,7 @@
 /** What the builder knows besides the workflow: models, sources with their columns and rows, prompts of the library. */
 import { call, type ApiProblem } from '$lib/api.ts';
+import type { DataSource, Preview } from '$lib/flow/data-source.ts';
 import type { Listed, Model, Prompt } from '$lib/shapes.ts';
-
-export interface DataSource {
-  id: string;
-  name: string;
-  kind: string;
-  columns: { name: string; type: string }[];
-  rowCount: number;
-  bytes: number;
-  createdAt: string;
-}
-export interface Preview {
-  columns: { name: string; type: string }[];
-  rows: Record<string, unknown>[];
-}
 
 export class BuilderData {
   readonly models: readonly Model[];
