@@ -7,6 +7,18 @@ import type { ProviderDeps } from './domain/contracts/provider.ts';
 import { createTokenCounter, type TokenCounter } from './domain/cost/count.ts';
 import { createPriceTable, type PriceTable } from './domain/cost/price-table.ts';
 import { makeId, type IdKind } from './domain/ids.ts';
+import {
+  runPrompt,
+  streamPrompt,
+  type PromptRun,
+  type PromptStream,
+  type RunPromptDeps,
+  type RunPromptRequest,
+} from './domain/prompt/run-prompt.ts';
+import type { Refusal } from './domain/refusal.ts';
+import type { Result } from './domain/result.ts';
+import { formatOf } from './providers/registry.ts';
+import { loadPrompt } from './store/prompts.ts';
 import type { TeamJudge } from './domain/budget/team.ts';
 import type { Judge } from './domain/budget/budget.ts';
 import { varsOf, type Vars } from './env.ts';
@@ -40,6 +52,9 @@ export interface CoreServices {
 export interface Services extends CoreServices {
   /** the one way to a provider that costs money */
   paidCalls: PaidCalls;
+  /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
+  runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
+  streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
   /** for calls to providers that cost nothing (testing a key) */
   providerDeps: ProviderDeps;
 }
@@ -76,10 +91,18 @@ export function services(env: Env): Services {
       team,
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
+    const calls = paidCalls(callDeps(core));
+    const prompting: RunPromptDeps = {
+      load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
+      paidCalls: calls,
+      reader: formatOf('openai_chat'),
+    };
     record = {
       ...core,
       providerDeps: providerDeps(core),
-      paidCalls: paidCalls(callDeps(core)),
+      paidCalls: calls,
+      runPrompt: (request) => runPrompt(request, prompting),
+      streamPrompt: (request) => streamPrompt(request, prompting),
     };
     made.set(env, record);
   }

@@ -1,6 +1,6 @@
 /** Walks every route of the application: who may not come in, does not. New routes are found by themselves; what they need here is said by the failure. */
 import { env } from 'cloudflare:workers';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { PERMISSIONS, ROLES, type Role } from '../../worker/domain/access/roles.ts';
 import { ACCESS } from '../../worker/http/access.ts';
 import { createApp } from '../../worker/http/app.ts';
@@ -16,6 +16,8 @@ const workflow = {
   edges: [],
   settings: {},
 };
+
+const walkedPrompt = { name: 'Walked', content: { prompt: 'Hi', model: 'sandbox-small' } };
 
 /** Things of team A that team B asks for. A path also counts for the routes below it. Add yours: `make` answers the path's parameters. */
 const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, string>> }[] = [
@@ -45,6 +47,11 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
       }),
     }),
   },
+  {
+    path: '/api/prompts/:id',
+    make: async (a) => ({ id: await created(a, '/api/prompts', walkedPrompt), label: 'production' }),
+  },
+  { path: '/api/runs/:id', make: runOf },
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
@@ -52,6 +59,8 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
 
 /** A body that gets past validation, for routes with parameters whose `{}` does not. */
 const BODIES: Record<string, unknown> = {
+  'POST /api/prompts/:id/versions': { content: { prompt: 'Hi', model: 'sandbox-small' } },
+  'PUT /api/prompts/:id/labels/:label': { version: 1 },
   'PATCH /api/teams/:id/members/:memberId': { role: 'viewer' },
   'POST /api/teams/:id/invitations': { email: 'd@example.com', role: 'viewer' },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
@@ -59,6 +68,17 @@ const BODIES: Record<string, unknown> = {
 
 /** Routes whose parameter names something that all teams share, so an unknown one is not 404; with the reason. */
 const NOT_A_TEAMS_THING: Record<string, string> = {};
+
+/** A run, once the ledger's queue has written it. */
+async function runOf({ fetch }: Team): Promise<Record<string, string>> {
+  const messages = [{ role: 'user', content: 'hi' }];
+  const called = await fetch('/v1/chat/completions', {
+    json: { model: 'sandbox-small', messages, max_tokens: 5 },
+  });
+  const id = called.headers.get('x-pm-run-id')!;
+  await vi.waitFor(async () => expect((await fetch(`/api/runs/${id}`)).status).toBe(200), { timeout: 5_000 });
+  return { id };
+}
 
 /** A model that only this team's connection lists. */
 async function modelOf({ teamId }: Team): Promise<Record<string, string>> {

@@ -43,6 +43,18 @@ export const ACCESS: Record<string, Access> = {
   // money
   'GET /api/models': 'team.read',
   'POST /api/token-tracking/estimate': 'usage.read',
+  // prompts
+  'GET /api/prompts': 'prompt.read',
+  'POST /api/prompts': 'prompt.write',
+  'GET /api/prompts/:id': 'prompt.read',
+  'PATCH /api/prompts/:id': 'prompt.write',
+  'DELETE /api/prompts/:id': 'prompt.write',
+  'GET /api/prompts/:id/versions': 'prompt.read',
+  'POST /api/prompts/:id/versions': 'prompt.write',
+  'PUT /api/prompts/:id/labels/:label': 'prompt.write',
+  'POST /api/prompts/:id/run': 'run.create',
+  'GET /api/runs': 'usage.read',
+  'GET /api/runs/:id': 'usage.read',
   // providers and the gateway
   'GET /api/integrations': 'team.read',
   'POST /api/integrations/connect': 'connection.manage',

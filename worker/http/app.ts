@@ -19,7 +19,10 @@ import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { models } from './models.ts';
+import { promptRuns } from './prompt-runs.ts';
+import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
 import { workflows } from './workflows.ts';
@@ -98,6 +101,9 @@ export function createApp() {
     .route('/', keys)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', prompts)
+    .route('/', promptRuns)
+    .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
     .route('/', models)

@@ -16,11 +16,15 @@ export interface Listed<T> {
 
 export interface PromptContent {
   system?: string;
-  prompt: string;
+  /** come between system and prompt */
+  messages?: { role: 'system' | 'user' | 'assistant'; content: string }[];
+  prompt?: string;
+  variables?: { name: string; type?: string; default?: unknown; required?: boolean; description?: string }[];
+  tools?: Record<string, unknown>[];
   model: string;
   temperature?: number;
   maxTokens?: number;
-  responseSchema?: unknown;
+  responseSchema?: Record<string, unknown>;
 }
 export interface PromptVersion {
   version: number;
@@ -38,7 +42,10 @@ export interface Prompt {
   labels: Record<string, number>;
   createdAt: string;
   updatedAt: string;
-  /** the newest version's content */
+}
+/** One prompt with the content of one version. */
+export interface OpenPrompt extends Prompt {
+  version: number;
   content: PromptContent;
 }
 export interface RunAnswer {
@@ -98,13 +105,20 @@ export interface ApiKeyRow {
   lastUsedAt: string | null;
 }
 export interface Connection {
+  id: string;
   provider: string;
   name: string;
-  keyHint: string;
+  keyHint: string | null;
   baseUrl: string | null;
   models: string[];
   testedAt: string | null;
-  createdAt: string;
+  source: 'built_in' | 'deployment' | 'team';
+}
+export interface Provider {
+  id: string;
+  label: string;
+  needsKey: boolean;
+  defaultBaseUrl: string | null;
 }
 export interface Member {
   id: string;

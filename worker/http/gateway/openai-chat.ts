@@ -9,6 +9,7 @@ import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { connectionsOf } from '../../store/connections.ts';
 import { answerTo, Refused } from '../errors.ts';
+import { idempotent } from '../idempotency.ts';
 import { issuesOf, newRoutes, type AppEnv } from '../routes.ts';
 import { subjectOf, wishesOf } from './request-headers.ts';
 
@@ -29,7 +30,7 @@ const chatSchema = z.looseObject({
 
 export const openaiGateway = newRoutes();
 for (const prefix of PREFIXES) {
-  openaiGateway.post(`${prefix}/chat/completions`, completeChat);
+  openaiGateway.post(`${prefix}/chat/completions`, idempotent, completeChat);
   openaiGateway.get(`${prefix}/models`, listModels);
   openaiGateway.get(`${prefix}/models/:model{.+}`, getModel);
 }

@@ -96,7 +96,7 @@ export class CostPreview {
       price,
       history: [],
       maxOutputTokens: most,
-      bounds: { audio: false, cacheWrites: false },
+      bounds: { audio: false },
     });
     const known = this.#server?.key === this.#key() ? this.#server.estimate : null;
     const withHistory =

@@ -18,6 +18,8 @@ const counter = createTokenCounter({
     return response.json();
   },
   yieldNow: () => new Promise((resolve) => setTimeout(resolve, 0)),
+  // what is typed here hides nothing: no files, no references to earlier answers
+  contextWindowOf: () => null,
   patience: () => new Promise((resolve) => setTimeout(() => resolve(null), 30_000)),
 });
 

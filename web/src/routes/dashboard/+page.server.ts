@@ -24,7 +24,7 @@ export const load: PageServerLoad = async ({ fetch, parent }) => {
       fetch,
       query: { ...statsQuery(range, Date.now(), timeZone), groupBy: 'model' },
     }),
-    call<Listed<RunRow>>('/api/runs', { fetch, query: { limit: 6 } }),
+    call<Listed<RunRow>>('/api/token-tracking/ledger', { fetch, query: { limit: 6 } }),
     call<Listed<Execution>>('/api/executions', { fetch, query: { limit: 6 } }),
     call<Listed<{ id: string }>>('/api/prompts', { fetch, query: { limit: 1 } }),
     call<Listed<{ id: string }>>('/api/workflows', { fetch, query: { limit: 1 } }),
