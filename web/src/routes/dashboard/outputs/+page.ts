@@ -17,7 +17,7 @@ export interface OutputRow {
   createdAt: string;
 }
 
-export const FILTERS = ['workflowId', 'executionId', 'tag'] as const;
+const FILTERS = ['workflowId', 'executionId', 'tag'] as const;
 
 export const load: PageLoad = async ({ fetch, url }) => {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, url.searchParams.get(name) ?? '']));
