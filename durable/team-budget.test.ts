@@ -1,8 +1,10 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Budget, ReserveRequest, Settlement } from '../worker/domain/budget/budget.ts';
 import { settlementOf } from '../tests/workers/settlement.ts';
+import { MemoryJournal, openBooks } from '../worker/domain/budget/memory-journal.ts';
 import { services } from '../worker/services.ts';
 import type { TeamBudget } from './team-budget.ts';
 
@@ -40,7 +42,7 @@ function team(name: string) {
   const end = (runId: string, costNanoUsd: number, over: Partial<Settlement> = {}) =>
     settlementOf({ runId, costNanoUsd, subject: { teamId: name, keyId: 'key_1', tags: ['acme'] }, ...over });
   const at = (iso: string) =>
-    runInDurableObject(stub, (object) => {
+    runInDurableObject(env.TEAM_BUDGET.getByName(name), (object) => {
       (object as TeamBudget).clock = () => Date.parse(iso);
     });
   return { stub, judge, budget, call, end, at };
@@ -59,6 +61,76 @@ describe('TeamBudget', () => {
     for (const runId of admitted) await judge.settle(end(runId, 40));
     expect(await judge.listBudgets()).toMatchObject([{ spentNanoUsd: 120, heldNanoUsd: 0 }]);
   });
+
+  it('B02: eight concurrent first calls of a key with a default budget make its budget once, and only three fit it', async () => {
+    const { judge, budget, call } = team('team_b02');
+    await judge.createBudget(budget({ id: 'bud_default', scope: { type: 'key' }, each: true }));
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => judge.reserve(call(`run_${i}`))));
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(3);
+    expect(
+      (await judge.listBudgets()).filter(({ fromBudgetId }) => fromBudgetId === 'bud_default'),
+    ).toMatchObject([{ scope: { type: 'key', id: 'key_1' }, heldNanoUsd: 300 }]);
+  });
+
+  it('B21: its SQLite answers what its twin in memory answers, over days, periods and restarts', async () => {
+    const name = 'team_twin';
+    const { judge, budget, call, end, at } = team(name);
+    const journal = new MemoryJournal();
+    let twin = openBooks(journal);
+    const random = fc.sample(fc.nat(), { numRuns: 2000, seed: 21 });
+    const dice = (sides: number) => random.pop()! % sides;
+    let nowMs = Date.parse('2036-10-24T12:00:00Z');
+    const setClock = () => at(new Date(nowMs).toISOString());
+    await setClock();
+    for (const [i, window] of (['day', 'week', 'month', 'total'] as const).entries()) {
+      const one = budget({
+        id: `bud_${i}`,
+        window,
+        timeZone: 'Europe/Berlin',
+        limitNanoUsd: 800 * (i + 1),
+        scope: i % 2 ? { type: 'tag', id: 'acme' } : { type: 'team' },
+      });
+      expect(await judge.createBudget(one)).toEqual(twin.putBudget(one, nowMs));
+    }
+    for (let i = 0; i < 150; i++) {
+      const runId = `run_${dice(60)}`;
+      const step = dice(10);
+      if (step < 4) {
+        const asked = call(runId, {
+          ceilingNanoUsd: dice(300),
+          dispatching: dice(2) === 0,
+          ttlMs: 3_600_000,
+        });
+        expect(await judge.reserve(asked)).toEqual(twin.reserve(asked, nowMs));
+      } else if (step < 8) {
+        const settled = end(runId, dice(200), { billed: dice(5) > 0 });
+        expect(await judge.settle(settled)).toEqual(twin.settle(settled, nowMs));
+      } else if (step === 8) {
+        nowMs += dice(20) * 3_600_000;
+        await setClock();
+        await judge.tick();
+        twin.expire(nowMs);
+      } else if (dice(3) === 0) {
+        await runInDurableObject(env.TEAM_BUDGET.getByName(name), (_, state) => state.abort()).catch(
+          () => undefined,
+        );
+        twin = openBooks(journal);
+        await setClock();
+      }
+      expect(await judge.listBudgets()).toEqual(twin.statuses(nowMs));
+      expect(await judge.cutAt(0)).toMatchObject({
+        counterNanoUsd: twin.totals.totalNanoUsd,
+        heldNanoUsd: twin.heldNanoUsd,
+      });
+    }
+    const told = (await judge.listAlerts({ limit: 500 })).map(
+      ({ budgetId, threshold, periodStart }) => `${budgetId} ${threshold} ${periodStart}`,
+    );
+    expect(told.sort()).toEqual(
+      journal.alerts.map(({ alert }) => `${alert.budgetId} ${alert.threshold} ${alert.periodStart}`).sort(),
+    );
+    expect(told.length).toBeGreaterThan(5);
+  }, 30_000);
 
   it('B06: a hold whose caller died before dispatch is gone after its time to live, by the alarm', async () => {
     const { stub, judge, budget, call, at } = team('team_b06');

@@ -21,20 +21,24 @@ function mayAskAgain(error: unknown): boolean {
 
 /** The judge of one team over RPC. Every method throws CouldNotAsk, and only that. `open` gives a new stub: a broken one stays broken. */
 export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_MS): TeamJudge {
+  async function askOnce<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
+    try {
+      return await put(open());
+    } catch (error) {
+      throw new CouldNotAsk(question, error);
+    }
+  }
   async function ask<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
       return await put(open());
     } catch (first) {
       if (!mayAskAgain(first)) throw new CouldNotAsk(question, first);
-      try {
-        return await put(open());
-      } catch (second) {
-        throw new CouldNotAsk(question, second);
-      }
+      return askOnce(question, put);
     }
   }
   return {
-    reserve: (request) => ask('reserve', (stub) => inTime(stub.reserve(request), reserveTimeoutMs)),
+    // Asked once: were a yes lost on its way and asked for again, it would read as "repeated", which callers take for somebody else's.
+    reserve: (request) => askOnce('reserve', (stub) => inTime(stub.reserve(request), reserveTimeoutMs)),
     settle: (settlement) => ask('settle', (stub) => stub.settle(settlement)),
     settleMany: (settlements) => ask('settleMany', (stub) => stub.settleMany(settlements)),
     renew: (runId, attempt, ttlMs) => ask('renew', (stub) => stub.renew(runId, attempt, ttlMs)),

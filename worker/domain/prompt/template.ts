@@ -54,7 +54,8 @@ export const promptContentSchema = z
   });
 export type PromptContent = z.infer<typeof promptContentSchema>;
 
-const PLACEHOLDER = /\{\{\s*([A-Za-z_][\w.-]{0,63})\s*\}\}/g;
+/** A variable in a text; the name is group 1. */
+export const PLACEHOLDER = /\{\{\s*([A-Za-z_][\w.-]{0,63})\s*\}\}/g;
 
 /** The names in a prompt's texts, in order of appearance, each once. */
 export function placeholdersOf(content: PromptContent): string[] {

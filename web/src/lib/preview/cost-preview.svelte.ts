@@ -128,7 +128,7 @@ export class CostPreview {
         model: `${input.model.provider}/${input.model.id}`,
         messages: input.messages,
         ...(input.maxOutputTokens === null ? {} : { maxOutputTokens: input.maxOutputTokens }),
-        ...(input.responseSchema ? { responseSchema: input.responseSchema } : {}),
+        ...(input.responseSchema ? { responseSchema: asSent(input.responseSchema) } : {}),
         ...(input.promptId ? { promptId: input.promptId } : {}),
       },
     });
@@ -149,9 +149,15 @@ export class CostPreview {
   }
 }
 
+/** A schema goes to the provider in this wrapping (domain/prompt/run-prompt), and is counted in it. */
+const asSent = (schema: Record<string, unknown>) => ({
+  type: 'json_schema',
+  json_schema: { name: 'answer', schema },
+});
+
 const chatOf = (input: PreviewInput): CountedChat => ({
   messages: input.messages.map(({ role, content }) => ({ role, text: content })),
-  ...(input.responseSchema ? { schema: JSON.stringify(input.responseSchema) } : {}),
+  ...(input.responseSchema ? { schema: JSON.stringify(asSent(input.responseSchema)) } : {}),
 });
 
 /** The price in force as the domain's arithmetic wants it; null = no price. */

@@ -5,7 +5,11 @@ const draft = draftOf({ prompt: 'Greet {{customer}}.', model: 'sandbox-small' })
 
 describe('a prompt that is being edited', () => {
   it('finds each variable once, in reading order', () => {
-    expect(variablesIn('{{ b }} {{a}}', '{{a}} {{größe}} {{ }} {{1x}} { {c}}')).toEqual(['b', 'a', 'größe']);
+    expect(variablesIn('{{ b }} {{a}}', '{{a}} {{first-name}} {{ }} {{1x}} { {c}}')).toEqual([
+      'b',
+      'a',
+      'first-name',
+    ]);
   });
   it('fills in values and leaves what has none', () => {
     expect(filled('{{a}} and {{ b }}', { a: '$1' })).toBe('$1 and {{ b }}');

@@ -1,4 +1,5 @@
 /** What is being edited: a prompt's content as text fields, its variables, and whether it differs from what is saved. */
+import { PLACEHOLDER } from '../../../../worker/domain/prompt/template.ts';
 import type { PromptContent } from '../shapes.ts';
 
 export interface Draft {
@@ -78,13 +79,11 @@ export function schemaOf(
   }
 }
 
-const VARIABLE = /\{\{\s*([\p{L}_][\p{L}\p{N}_.-]*)\s*\}\}/gu;
-
 /** Names between {{ and }}, each once, in the order they are read. */
 export const variablesIn = (...texts: string[]): string[] => [
-  ...new Set(texts.flatMap((text) => [...text.matchAll(VARIABLE)].map((match) => match[1]!))),
+  ...new Set(texts.flatMap((text) => [...text.matchAll(PLACEHOLDER)].map((match) => match[1]!))),
 ];
 
 /** The text with its values filled in, for counting; a variable without a value stays as it is written. */
 export const filled = (text: string, values: Readonly<Record<string, string>>): string =>
-  text.replace(VARIABLE, (whole, name: string) => values[name] || whole);
+  text.replace(PLACEHOLDER, (whole, name: string) => values[name] || whole);

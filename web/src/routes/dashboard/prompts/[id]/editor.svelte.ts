@@ -4,12 +4,14 @@ import {
   contentOf,
   draftOf,
   filled,
+  keptOf,
   sameDraft,
   schemaOf,
   variablesIn,
   type Draft,
+  type Kept,
 } from '$lib/prompt/content.ts';
-import { readRunStream } from '$lib/prompt/run-stream.ts';
+import { problemIn, readRunStream } from '$lib/prompt/run-stream.ts';
 import type { Model, OpenPrompt, PromptContent, PromptVersion, RunAnswer } from '$lib/shapes.ts';
 
 export type RunState = 'idle' | 'running' | 'succeeded' | 'failed' | 'cancelled';
@@ -130,9 +132,9 @@ export class PromptEditor {
         return;
       }
       for await (const event of readRunStream(response.body)) {
-        if (event.type === 'text') this.output += event.text;
-        else if (event.type === 'done') this.answer = event.answer;
-        else this.problem = event.problem;
+        if (event.type === 'delta') this.output += event.text;
+        else if (event.type === 'done') this.answer = event;
+        else if (event.type === 'error') this.problem = problemIn(event.error);
       }
       this.run = this.answer ? 'succeeded' : 'failed';
       if (!this.answer && !this.problem) this.problem = unreachable('the stream ended early');
