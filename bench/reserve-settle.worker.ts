@@ -1,4 +1,5 @@
 /** The Worker of bench/reserve-settle.ts: the real budget object and the real ledger consumer, driven from inside the runtime. */
+import { DurableObject } from 'cloudflare:workers';
 import { NO_USAGE } from '../worker/domain/cost/usage.ts';
 import { drainOutbox } from '../worker/queues/ledger.ts';
 import { consume } from '../worker/queues/index.ts';
@@ -6,7 +7,8 @@ import { services } from '../worker/services.ts';
 import { ledgerCut } from '../worker/store/ledger.ts';
 
 export { TeamBudget } from '../durable/team-budget.ts';
-export { WorkflowRun } from '../durable/workflow-run.ts';
+/** the bench runs no workflows; the binding only wants a class */
+export class WorkflowRun extends DurableObject<Env> {}
 
 const TEAM = 'team_bench';
 

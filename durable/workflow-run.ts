@@ -1,4 +1,322 @@
-/** The owner of one execution's state. */
+/**
+ * The owner of one execution's state. The state machine decides (domain/workflow/progress.ts), the store keeps, this object acts:
+ * a start is saved before its node runs, a result is taken once, and one alarm looks after whatever is due. After a crash everything
+ * goes on from SQLite; a node whose attempt nobody holds any more is begun again or put before a person.
+ */
 import { DurableObject } from 'cloudflare:workers';
+import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
+import { err, type Result } from '../worker/domain/result.ts';
+import { planOf } from '../worker/domain/workflow/plan.ts';
+import { DEFAULT_RUN_MS, Progress, type Command } from '../worker/domain/workflow/progress.ts';
+import type { RunDeps, RunObject, RunOrder, RunView } from '../worker/domain/workflow/run.ts';
+import { ENDED, type RunState } from '../worker/domain/workflow/state.ts';
+import { runNode } from './node-attempt.ts';
+import { RunReporter } from './run-reporter.ts';
+import { runView } from './run-view.ts';
+import { WorkflowRunStore } from './workflow-run.store.ts';
 
-export class WorkflowRun extends DurableObject<Env> {}
+/** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
+const HEARTBEAT_MS = 10_000;
+/** After this many nodes in one go, the others on this isolate get their turn. */
+const TURN = 200;
+
+type RunCommand = Extract<Command, { do: 'run' }>;
+/** What one event writes, in one transaction: null when it came too late. */
+type Event = (progress: Progress, nowMs: number) => Command[] | null;
+
+/** The class, once it is told what the world outside is made of (worker/api.ts does). */
+export function workflowRun(depsOf: (env: Env) => RunDeps) {
+  return class WorkflowRun extends DurableObject<Env> implements RunObject {
+    readonly #store: WorkflowRunStore;
+    readonly #deps: RunDeps;
+    readonly #reporter: RunReporter;
+    /** attempts that run in this incarnation, by lease token */
+    readonly #live = new Map<string, AbortController>();
+    /** tokens of attempts that follow one that was lost with the server */
+    readonly #afterLoss = new Set<string>();
+    #progress: Progress | null = null;
+    #alarmAtMs: number | null = null;
+    #begun = 0;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#deps = depsOf(env);
+      this.#store = new WorkflowRunStore(ctx.storage);
+      this.#reporter = new RunReporter(this.#store, this.#deps, () => this.#alarmAtMs);
+    }
+
+    async start(order: RunOrder): Promise<void> {
+      if (this.#store.order()) return void (await this.poke());
+      this.#begin(order);
+    }
+
+    async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
+      if (!this.#store.order()) return null;
+      // who sees the end here finds index row and outputs written
+      if (ENDED.includes(this.#store.run().status)) await this.#reporter.report();
+      return runView(this.#store, this.#machine().plan, page);
+    }
+
+    async cancel(order: RunOrder) {
+      this.#beginThen(order, (progress, nowMs) => progress.cancel(nowMs));
+      return this.#told();
+    }
+
+    async pause(order: RunOrder) {
+      this.#beginThen(order, (progress, nowMs) => progress.pause(nowMs));
+      return this.#told();
+    }
+
+    async resume(order: RunOrder, { budgetNanoUsd }: { budgetNanoUsd?: number | null }) {
+      this.#beginThen(order, (progress, nowMs) => {
+        if (budgetNanoUsd !== undefined) this.#store.putOrder({ ...this.#store.order()!, budgetNanoUsd });
+        return progress.resume(nowMs);
+      });
+      return this.#told();
+    }
+
+    async poke(): Promise<boolean> {
+      if (!this.#store.order()) return false;
+      this.#wake();
+      await this.#reporter.report();
+      return true;
+    }
+
+    async alarm(): Promise<void> {
+      try {
+        this.#alarmAtMs = null;
+        if (!this.#store.order() || (this.#machine().nextDueMs() === null && this.#store.isRecorded()))
+          return;
+        await this.ctx.storage.setAlarm(this.#deps.now() + HEARTBEAT_MS);
+        this.#alarmAtMs = this.#deps.now() + HEARTBEAT_MS;
+        this.#wake();
+        await this.#reporter.report();
+        this.#arm();
+      } catch (error) {
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.alarm',
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
+      }
+    }
+
+    // ---- events ----
+    #machine(): Progress {
+      this.#progress ??= new Progress(
+        planOf(this.#store.order()!.definition, this.#deps.kinds),
+        this.#store,
+        {
+          token: () => this.#deps.token(),
+          dice: () => this.#deps.dice(),
+        },
+      );
+      return this.#progress;
+    }
+
+    #begin(order: RunOrder): void {
+      this.#change(
+        (progress, nowMs) => progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS),
+        order,
+      );
+    }
+
+    /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
+    #beginThen(order: RunOrder, event: Event): void {
+      if (this.#store.order()) this.#change(event);
+      else
+        this.#change((progress, nowMs) => {
+          const started = progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS);
+          const after = event(progress, nowMs) ?? [];
+          return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
+        }, order);
+    }
+
+    #wake(): void {
+      this.#change((progress, nowMs) => {
+        const again = progress.recover(nowMs, (token) => this.#live.has(token));
+        for (const command of again)
+          if (command.do === 'run' && command.attempt > 1) this.#afterLoss.add(command.token);
+        return [...again, ...progress.tick(nowMs)];
+      });
+    }
+
+    /** One event: its writes in one transaction, then what it asks for. False when it came too late. */
+    #change(event: Event, order?: RunOrder, alsoWrite?: () => void): boolean {
+      const nowMs = this.#deps.now();
+      const commands = this.#store.transaction(() => {
+        if (order) this.#store.putOrder(order);
+        const progress = this.#machine();
+        const answered = event(progress, nowMs);
+        if (answered === null) return null;
+        alsoWrite?.();
+        return answered.flatMap((command) =>
+          command.do === 'gather' ? this.#gather(command, nowMs) : [command],
+        );
+      });
+      if (commands === null) return false;
+      for (const command of commands) {
+        if (command.do === 'abort') this.#live.get(command.token)?.abort();
+        else if (command.do === 'run') this.#run(command);
+      }
+      if (commands.some((command) => command.do === 'end'))
+        this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
+      else this.#reporter.changed();
+      this.#arm();
+      return true;
+    }
+
+    /** The results of a map's items, in their order, as the map's own output. */
+    #gather({ frame, node, token }: Extract<Command, { do: 'gather' }>, nowMs: number): Command[] {
+      const remove = this.#store.map(frame, node)!.onItemError === 'remove';
+      const results: unknown[] = [];
+      const failed: { index: number; error: unknown }[] = [];
+      for (const item of this.#store.results(frame, node)) {
+        if (item.status === 'failed') failed.push({ index: item.index, error: item.error });
+        if (item.status !== 'failed' || !remove) results.push(item.output);
+      }
+      this.#store.putOutput(frame, node, { results, failed });
+      const commands = this.#machine().finished(nowMs, { frame, node, token }, null) ?? [];
+      this.#reporter.node(frame, node);
+      return commands.flatMap((command) =>
+        command.do === 'gather' ? this.#gather(command, nowMs) : [command],
+      );
+    }
+
+    // ---- nodes ----
+    #run(command: RunCommand): void {
+      const controller = new AbortController();
+      this.#live.set(command.token, controller);
+      this.#reporter.node(command.frame, command.node);
+      this.ctx.waitUntil(this.#attempt(command, controller.signal));
+    }
+
+    async #attempt(command: RunCommand, signal: AbortSignal): Promise<void> {
+      const { frame, node, token } = command;
+      let outcome: Result<NodeOutcome, NodeFailure>;
+      try {
+        if (++this.#begun % TURN === 0) await scheduler.wait(0);
+        outcome = await runNode({
+          command,
+          signal,
+          store: this.#store,
+          plan: this.#machine().plan,
+          deps: this.#deps,
+          abandonEarlier: this.#afterLoss.delete(token),
+        });
+      } catch (error) {
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.node',
+            node,
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
+        outcome = err({
+          reason: 'unknown',
+          message: 'Something went wrong on our side while this node ran.',
+        });
+      }
+      this.#live.delete(token);
+      try {
+        this.#take(command, outcome);
+      } catch (error) {
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: 'WorkflowRun.take',
+            node,
+            message: String(error),
+            stack: (error as Error).stack,
+          }),
+        );
+        this.#take(command, err({ reason: 'refused', message: 'The result could not be kept.' }));
+      }
+    }
+
+    /** A result is written with the event it is; one that is late leaves only what it cost. */
+    #take(command: RunCommand, outcome: Result<NodeOutcome, NodeFailure>): void {
+      const { frame, node } = command;
+      const plan = this.#machine().plan.nodes.get(node)!;
+      const spend = outcome.ok
+        ? outcome.value.spend
+        : 'spend' in outcome.error
+          ? outcome.error.spend
+          : undefined;
+      const pay = () => spend && this.#store.addSpend(frame, node, spend);
+      let taken: boolean;
+      if (!outcome.ok) {
+        const failure = outcome.error;
+        taken = this.#change(
+          (progress, nowMs) => progress.failed(nowMs, command, failure),
+          undefined,
+          () => {
+            pay();
+            if (
+              failure.reason !== 'over_budget' &&
+              plan.onError === 'error' &&
+              this.#store.frame(frame).nodes.get(node)?.status === 'failed'
+            )
+              this.#store.putOutput(frame, node, { error: this.#store.frame(frame).nodes.get(node)!.error });
+          },
+        );
+      } else if (plan.isMap) {
+        const items = outcome.value.output as unknown[];
+        const { concurrency, onItemError } = plan.node.config as {
+          concurrency?: number;
+          onItemError?: 'stop';
+        };
+        taken = this.#change((progress, nowMs) => {
+          this.#store.putItems(frame, node, items);
+          return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError });
+        });
+      } else {
+        const { output, handle, stored } = outcome.value;
+        taken = this.#change(
+          (progress, nowMs) => progress.finished(nowMs, command, handle ?? null),
+          undefined,
+          () => {
+            this.#store.putOutput(frame, node, output);
+            pay();
+            if (stored) this.#reporter.keep(frame, node, stored);
+          },
+        );
+      }
+      if (!taken && spend) {
+        this.#store.transaction(pay);
+        this.#reporter.changed();
+      }
+      this.#reporter.node(frame, node);
+    }
+
+    // ---- time ----
+    /** One alarm at the earliest of what is due and, while something runs, the heartbeat. */
+    #arm(): void {
+      const nowMs = this.#deps.now();
+      const due = this.#machine().nextDueMs();
+      const state: RunState = this.#store.run();
+      const heartbeat = this.#live.size > 0 || state.status === 'running' ? nowMs + HEARTBEAT_MS : Infinity;
+      const atMs =
+        due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
+      if (atMs === null) {
+        if (this.#alarmAtMs !== null) void this.ctx.storage.deleteAlarm();
+        this.#alarmAtMs = null;
+      } else if (this.#alarmAtMs === null || atMs < this.#alarmAtMs || this.#alarmAtMs < nowMs) {
+        this.#alarmAtMs = Math.max(atMs, nowMs);
+        void this.ctx.storage.setAlarm(this.#alarmAtMs);
+      }
+    }
+
+    /** The status, once the index row says so too. */
+    async #told() {
+      await this.#reporter.report();
+      this.#arm();
+      return this.#store.run().status;
+    }
+  };
+}

@@ -55,6 +55,11 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
+  { path: '/api/executions/:id', make: executionOf },
+  {
+    path: '/api/data-sources/:id',
+    make: async (a) => ({ id: await created(a, '/api/data-sources?name=Walked&kind=json', [{ a: 1 }]) }),
+  },
 ];
 
 /** A body that gets past validation, for routes with parameters whose `{}` does not. */
@@ -63,6 +68,7 @@ const BODIES: Record<string, unknown> = {
   'PUT /api/prompts/:id/labels/:label': { version: 1 },
   'PATCH /api/teams/:id/members/:memberId': { role: 'viewer' },
   'POST /api/teams/:id/invitations': { email: 'd@example.com', role: 'viewer' },
+  'PATCH /api/data-sources/:id': { name: 'Walked on' },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
 };
 
@@ -78,6 +84,12 @@ async function runOf({ fetch }: Team): Promise<Record<string, string>> {
   const id = called.headers.get('x-pm-run-id')!;
   await vi.waitFor(async () => expect((await fetch(`/api/runs/${id}`)).status).toBe(200), { timeout: 5_000 });
   return { id };
+}
+
+async function executionOf(team: Team): Promise<Record<string, string>> {
+  const id = await created(team, '/api/workflows', workflow);
+  const triggered = await team.fetch(`/api/workflows/${id}/trigger`, { method: 'POST' });
+  return { id: ((await triggered.json()) as { executionId: string }).executionId };
 }
 
 /** A model that only this team's connection lists. */

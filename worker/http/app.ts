@@ -6,7 +6,9 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { dataSources } from './data-sources.ts';
 import { estimate } from './estimate.ts';
+import { executions } from './executions.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
@@ -19,6 +21,7 @@ import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { models } from './models.ts';
+import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
@@ -43,18 +46,19 @@ export function createApp() {
     await next();
     c.res.headers.set('x-request-id', c.get('requestId'));
   });
-  app.use(
-    '*',
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: (c) =>
-        refusalResponse(c, {
-          reason: 'too_large',
-          message: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
-          limitBytes: MAX_BODY_BYTES,
-        }),
-    }),
-  );
+  const limitBody = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: (c) =>
+      refusalResponse(c, {
+        reason: 'too_large',
+        message: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
+        limitBytes: MAX_BODY_BYTES,
+      }),
+  });
+  app.use('*', function limitBodies(c, next) {
+    // files are streamed and have a limit of their own (data-sources.ts)
+    return c.req.method === 'POST' && c.req.path === '/api/data-sources' ? next() : limitBody(c, next);
+  });
   app.use('*', authenticate);
   app.onError(function toAnswer(error, c) {
     if (error instanceof Refused) return refusalResponse(c, error.refusal);
@@ -101,6 +105,9 @@ export function createApp() {
     .route('/', keys)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', executions)
+    .route('/', outputs)
+    .route('/', dataSources)
     .route('/', prompts)
     .route('/', promptRuns)
     .route('/', runs)

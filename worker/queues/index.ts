@@ -1,10 +1,12 @@
 /** Queue name -> who consumes it. Each consumer acknowledges or retries message by message. */
 import type { Services } from '../services.ts';
+import { consumeExecutions } from './executions.ts';
 import { consumeLedger } from './ledger.ts';
 
 export type Consumer = (batch: MessageBatch<unknown>, services: Services) => Promise<void>;
 
 export const CONSUMERS: Record<string, Consumer> = {
+  executions: consumeExecutions,
   ledger: consumeLedger,
 };
 

@@ -96,3 +96,42 @@ export async function call<T>(path: string, options: CallOptions = {}): Promise<
 /** The address of this tab's live socket. */
 export const liveAddress = (): string =>
   `${location.origin.replace(/^http/, 'ws')}/api/live${tabTeamId ? `?team=${encodeURIComponent(tabTeamId)}` : ''}`;
+
+/** Sends a file as the body, with progress (0 to 1) and a way to stop: `problem: null` when it was stopped. XMLHttpRequest, because fetch tells nothing of what has been sent. */
+export function uploadFile<T>(
+  path: string,
+  options: {
+    body: Blob;
+    type: string;
+    query: Record<string, string>;
+    onprogress: (share: number) => void;
+  },
+): {
+  done: Promise<{ ok: true; data: T } | { ok: false; problem: ApiProblem | null }>;
+  cancel: () => void;
+} {
+  const request = new XMLHttpRequest();
+  const done = new Promise<{ ok: true; data: T } | { ok: false; problem: ApiProblem | null }>((answer) => {
+    request.open('POST', `${path}?${new URLSearchParams(options.query)}`);
+    request.setRequestHeader('content-type', options.type);
+    if (tabTeamId) request.setRequestHeader('x-team-id', tabTeamId);
+    request.upload.onprogress = (event) =>
+      event.lengthComputable && options.onprogress(event.loaded / event.total);
+    request.onload = async () => {
+      const response = new Response(request.responseText, {
+        status: request.status,
+        headers: { 'x-request-id': request.getResponseHeader('x-request-id') ?? '' },
+      });
+      if (!response.ok) return answer({ ok: false, problem: await problemOf(response) });
+      try {
+        answer({ ok: true, data: (await response.json()) as T });
+      } catch (cause) {
+        answer({ ok: false, problem: unreachable(cause) });
+      }
+    };
+    request.onerror = () => answer({ ok: false, problem: unreachable('upload') });
+    request.onabort = () => answer({ ok: false, problem: null });
+    request.send(options.body);
+  });
+  return { done, cancel: () => request.abort() };
+}

@@ -165,7 +165,7 @@ export function setSettings(flow: FlowDefinition, patch: Partial<FlowSettings>):
   return { ...flow, settings };
 }
 
-/** New places by id; whole numbers, so that a definition stays readable. */
+/** New places by id; whole numbers, so that a definition stays readable, and never above or left of the map's room. */
 export const moveNodes = (
   flow: FlowDefinition,
   places: ReadonlyMap<string, { x: number; y: number }>,
@@ -173,8 +173,10 @@ export const moveNodes = (
   ...flow,
   nodes: flow.nodes.map((node) => {
     const to = places.get(node.id);
-    if (!to || (Math.round(to.x) === node.position.x && Math.round(to.y) === node.position.y)) return node;
-    return { ...node, position: { x: Math.round(to.x), y: Math.round(to.y) } };
+    if (!to) return node;
+    const x = Math.max(node.parentId ? MAP_PADDING.left : -Infinity, Math.round(to.x));
+    const y = Math.max(node.parentId ? MAP_PADDING.top : -Infinity, Math.round(to.y));
+    return x === node.position.x && y === node.position.y ? node : { ...node, position: { x, y } };
   }),
 });
 

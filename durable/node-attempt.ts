@@ -1,0 +1,135 @@
+/** One attempt at one node: its scope put together, its config rendered and parsed by the kind's own schema, then run. */
+import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
+import { err, ok, type Result } from '../worker/domain/result.ts';
+import { hasTemplate, renderConfig } from '../worker/domain/workflow/expression.ts';
+import { TOP, type Plan } from '../worker/domain/workflow/plan.ts';
+import type { RunDeps } from '../worker/domain/workflow/run.ts';
+import type { WorkflowRunStore } from './workflow-run.store.ts';
+
+const MAX_STORED_CHARS = 1_000_000;
+
+export interface Attempt {
+  command: { frame: string; node: string; attempt: number };
+  signal: AbortSignal;
+  store: WorkflowRunStore;
+  plan: Plan;
+  deps: RunDeps;
+  /** the attempts before this one were lost with the server: their holds are settled before this one reserves */
+  abandonEarlier: boolean;
+}
+
+/** The same for every attempt of a node and item of an execution: 32 hex digits of SHA-256. */
+export async function idempotencyKey(
+  executionId: string,
+  nodeId: string,
+  path: readonly number[],
+): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify([executionId, nodeId, path]));
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** What expressions see: the input, outputs of this frame and those around it, the item, the run, the workflow. */
+export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<string, unknown> {
+  const order = store.order()!;
+  const nodes: Record<string, unknown> = {};
+  const scope: Record<string, unknown> = {
+    trigger: order.input,
+    nodes,
+    run: {
+      id: order.executionId,
+      startedAt: new Date(store.run().startedMs).toISOString(),
+      trigger: order.trigger,
+    },
+    workflow: { id: order.workflowId, name: order.definition.name, version: order.version },
+  };
+  const chain = [];
+  for (let key: string | null = frameKey; key !== null; key = store.frame(key).parent) chain.unshift(key);
+  for (const key of chain) {
+    Object.assign(nodes, store.outputs(key));
+    const frame = store.frame(key);
+    if (frame.parent === null) continue;
+    scope.index = frame.path.at(-1)!;
+    scope.item = store.item(frame.parent, frame.scope, frame.path.at(-1)!);
+  }
+  return scope;
+}
+
+/** The single incoming value; several as `{<source id>: output}`; in a body without an edge, the item. */
+function inputOf(
+  plan: Plan,
+  store: WorkflowRunStore,
+  frameKey: string,
+  nodeId: string,
+  scope: Record<string, unknown>,
+) {
+  const { incoming } = plan.nodes.get(nodeId)!;
+  if (incoming.length === 0) return frameKey === TOP ? store.order()!.input : scope.item;
+  const frame = store.frame(frameKey);
+  const outputs = store.outputs(frameKey);
+  const came = incoming.filter(({ source }) =>
+    ['succeeded', 'failed'].includes(frame.nodes.get(source)?.status ?? ''),
+  );
+  if (came.length === 1) return outputs[came[0]!.source] ?? null;
+  return Object.fromEntries(came.map(({ source }) => [source, outputs[source] ?? null]));
+}
+
+export async function runNode({
+  command,
+  signal,
+  store,
+  plan,
+  deps,
+  abandonEarlier,
+}: Attempt): Promise<Result<NodeOutcome, NodeFailure>> {
+  const order = store.order()!;
+  const planned = plan.nodes.get(command.node)!;
+  const kind = deps.kinds.get(planned.node.kind)!;
+  const scope = scopeOf(store, command.frame);
+  const fields = kind.expressionFields;
+  const config = hasTemplate(JSON.stringify(planned.node.config))
+    ? await renderConfig(planned.node.config, fields, scope, deps.expressions)
+    : ok(planned.node.config);
+  if (!config.ok) return err({ reason: 'refused', ...config.error });
+  const parsed = kind.configSchema.safeParse(config.value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    return err({ reason: 'refused', field: issue.path.join('.'), message: issue.message });
+  }
+  const path = store.frame(command.frame).path;
+  const key = await idempotencyKey(order.executionId, command.node, path);
+  if (abandonEarlier && planned.paid)
+    for (let lost = 1; lost < command.attempt; lost++)
+      // could not ask: the hold then ends by its own time to live
+      await deps.abandon(order.teamId, `run_${key}`, lost).catch(() => {});
+  const outcome = await kind.run(parsed.data, {
+    teamId: order.teamId,
+    workflowId: order.workflowId,
+    executionId: order.executionId,
+    nodeId: command.node,
+    itemPath: path,
+    attempt: command.attempt,
+    idempotencyKey: key,
+    scope,
+    input: inputOf(plan, store, command.frame, command.node, scope),
+    expressions: deps.expressions,
+    budgetNanoUsd: order.budgetNanoUsd,
+    tags: order.tags,
+    keyId: order.keyId,
+    memberId: order.memberId,
+    signal,
+    timeoutMs: planned.timeoutMs,
+    deps: deps.nodeDeps,
+  });
+  if (
+    outcome.ok &&
+    outcome.value.stored &&
+    JSON.stringify(outcome.value.stored.value ?? null).length > MAX_STORED_CHARS
+  )
+    return err({
+      reason: 'refused',
+      field: 'value',
+      message: `is larger than ${MAX_STORED_CHARS} characters`,
+    });
+  return outcome;
+}

@@ -1,0 +1,146 @@
+/** What a run tells the others: its index row and outputs to D1, its steps to the team's open pages. Neither can stop the run. */
+import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
+import { ENDED } from '../worker/domain/workflow/state.ts';
+import type { WorkflowRunStore } from './workflow-run.store.ts';
+
+/** A change waits this long for others to come with it; a run that ends sooner is written once. */
+const QUIET_MS = 300;
+const PUSH_MS = 100;
+const OUTPUTS_AT_ONCE = 200;
+const STEPS_AT_ONCE = 50;
+/** Beyond this, counting all nodes for every push would cost more than it tells. */
+const COUNTED_STEPS = 10_000;
+
+const iso = (ms: number | null) => (ms === null || ms === Infinity ? null : new Date(ms).toISOString());
+
+export class RunReporter {
+  readonly #store: WorkflowRunStore;
+  readonly #deps: RunDeps;
+  readonly #wakeAtMs: () => number | null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #pushTimer: ReturnType<typeof setTimeout> | null = null;
+  /** nodes that moved since the last push, newest last */
+  readonly #moved = new Map<string, { frame: string; node: string }>();
+  #steps = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(store: WorkflowRunStore, deps: RunDeps, wakeAtMs: () => number | null) {
+    this.#store = store;
+    this.#deps = deps;
+    this.#wakeAtMs = wakeAtMs;
+  }
+
+  /** Something changed: told soon, together with what follows. */
+  changed(): void {
+    this.#timer ??= setTimeout(() => void this.report(), QUIET_MS);
+    this.#pushSoon();
+  }
+
+  node(frame: string, node: string): void {
+    this.#steps++;
+    const key = `${frame}/${node}`;
+    this.#moved.delete(key);
+    this.#moved.set(key, { frame, node });
+    if (this.#moved.size > STEPS_AT_ONCE) this.#moved.delete(this.#moved.keys().next().value!);
+    this.#pushSoon();
+  }
+
+  /** Keeps an output to be carried to D1; called inside the transaction that takes the node's result. */
+  keep(frameKey: string, nodeId: string, stored: { value: unknown; tags: string[] }): void {
+    const { path } = this.#store.frame(frameKey);
+    const { startedMs, ...spend } = this.#store.frameSpend(frameKey);
+    const nowMs = this.#deps.now();
+    this.#store.putStored({
+      id: this.#deps.newOutputId(),
+      nodeId,
+      itemKey: path.join('.'),
+      itemIndex: path.at(-1) ?? null,
+      value: JSON.stringify(stored.value ?? null),
+      tags: stored.tags,
+      ...spend,
+      durationMs: nowMs - (startedMs ?? nowMs),
+      createdAt: new Date(nowMs).toISOString(),
+    });
+  }
+
+  /** Writes the index row and the outputs, one report after the other. What fails is tried again by the alarm. */
+  report(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#last = this.#last
+      .then(() => this.#record())
+      .catch((error: unknown) => {
+        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.record', message: String(error) }));
+      });
+    return this.#last;
+  }
+
+  async #record(): Promise<void> {
+    const order = this.#store.order();
+    if (!order || this.#store.isRecorded()) return;
+    for (;;) {
+      const run = this.#store.run();
+      const { rows: outputs, more } = this.#store.stored(OUTPUTS_AT_ONCE);
+      const ended = ENDED.includes(run.status);
+      const record: RunRecord = {
+        executionId: order.executionId,
+        teamId: order.teamId,
+        workflowId: order.workflowId,
+        // the end is told with the last outputs, so that who sees "completed" finds them all
+        status: ended && more ? 'running' : run.status,
+        error: run.error,
+        budgetNanoUsd: order.budgetNanoUsd,
+        ...this.#store.spend(),
+        startedAt: iso(run.startedMs),
+        endedAt: ended && more ? null : iso(run.endedMs),
+        wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
+        outputs: outputs.map(({ output }) => output),
+      };
+      await this.#deps.record(record);
+      if (outputs.length > 0) this.#store.forgetStored(outputs.at(-1)!.seq);
+      if (more) continue;
+      const now = this.#store.run();
+      if (ended && now.status === run.status) this.#store.setRecorded();
+      break;
+    }
+    this.#push();
+  }
+
+  #pushSoon(): void {
+    this.#pushTimer ??= setTimeout(() => this.#push(), PUSH_MS);
+  }
+
+  #push(): void {
+    if (this.#pushTimer !== null) clearTimeout(this.#pushTimer);
+    this.#pushTimer = null;
+    const order = this.#store.order();
+    if (!order) return;
+    const nodes = [...this.#moved.values()].map(({ frame: key, node: nodeId }) => {
+      const frame = this.#store.frame(key);
+      const node = frame.nodes.get(nodeId);
+      return {
+        nodeId,
+        ...(frame.path.length > 0 ? { itemIndex: frame.path.at(-1)! } : {}),
+        status: node?.status ?? 'pending',
+        attempts: node?.attempts ?? 0,
+        startedAt: iso(node?.startedMs ?? null),
+        endedAt: iso(node?.endedMs ?? null),
+        ...this.#store.nodeSpend(key, nodeId),
+        ...(node?.error ? { error: node.error } : {}),
+      };
+    });
+    this.#moved.clear();
+    const run = this.#store.run();
+    this.#deps
+      .publish(order.teamId, {
+        type: 'execution',
+        executionId: order.executionId,
+        workflowId: order.workflowId,
+        status: run.status,
+        ...this.#store.spend(),
+        ...(this.#steps < COUNTED_STEPS ? { counts: this.#store.counts() } : {}),
+        ...(nodes.length > 0 ? { node: nodes.at(-1), nodes } : {}),
+      })
+      .catch(() => {});
+  }
+}

@@ -1,0 +1,473 @@
+/** The rows of one run: what the state machine keeps, beside outputs, items and what is still to be told to D1. Described in docs/state.md. */
+import type { NodeSpend } from '../worker/domain/contracts/node.ts';
+import type { NodeView, RunOrder, StoredOutput } from '../worker/domain/workflow/run.ts';
+import type {
+  FrameState,
+  MapState,
+  NodeState,
+  NodeStatus,
+  ProgressState,
+  RunState,
+} from '../worker/domain/workflow/state.ts';
+import { migrate } from './migrate.ts';
+
+const VERSIONS = [
+  `CREATE TABLE run (
+     id INTEGER PRIMARY KEY CHECK (id = 1), run_order TEXT NOT NULL, state TEXT NOT NULL,
+     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
+     recorded INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   CREATE TABLE frame (
+     key TEXT PRIMARY KEY, scope TEXT NOT NULL, parent TEXT, path TEXT NOT NULL, item INTEGER NOT NULL,
+     status TEXT NOT NULL, result_node TEXT, error TEXT
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX frame_of ON frame (parent, scope, item);
+   CREATE INDEX frame_open ON frame (parent, scope) WHERE status = 'running';
+   CREATE TABLE node (
+     frame TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, token TEXT,
+     due_ms INTEGER, handle TEXT, started_ms INTEGER, ended_ms INTEGER, error TEXT, output TEXT,
+     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
+     PRIMARY KEY (frame, node)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX node_going ON node (status) WHERE status IN ('queued', 'running', 'waiting');
+   CREATE INDEX node_due ON node (due_ms) WHERE due_ms IS NOT NULL;
+   CREATE TABLE map (
+     frame TEXT NOT NULL, node TEXT NOT NULL, total INTEGER NOT NULL, next INTEGER NOT NULL, active INTEGER NOT NULL,
+     concurrency INTEGER NOT NULL, on_item_error TEXT NOT NULL, in_doubt INTEGER NOT NULL, PRIMARY KEY (frame, node)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE item (frame TEXT NOT NULL, node TEXT NOT NULL, first INTEGER NOT NULL, items TEXT NOT NULL, PRIMARY KEY (frame, node, first)) STRICT, WITHOUT ROWID;
+   CREATE TABLE part (frame TEXT NOT NULL, node TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (frame, node, part)) STRICT;
+   CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL) STRICT;`,
+];
+
+/** A row holds 2 MB; what is longer than this many characters stands in parts. */
+const PART_CHARS = 500_000;
+const LIVE_FRAMES = 1_000;
+
+type Row = Record<string, string | number | null>;
+const parse = <T>(text: string | number | null): T | null =>
+  text === null ? null : (JSON.parse(String(text)) as T);
+const text = (value: unknown): string | null =>
+  value === null || value === undefined ? null : JSON.stringify(value);
+
+export class WorkflowRunStore implements ProgressState {
+  readonly #storage: DurableObjectStorage;
+  #order: RunOrder | null | undefined;
+  #run: RunState | undefined;
+  readonly #frames = new Map<string, FrameState>();
+  readonly #outputs = new Map<string, Record<string, unknown>>();
+  readonly #maps = new Map<string, MapState | null>();
+  #chunk: { frame: string; node: string; first: number; items: unknown[] } | null = null;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    migrate(storage, VERSIONS);
+  }
+
+  /** All of `change` or nothing; what memory remembers is dropped with it. */
+  transaction<T>(change: () => T): T {
+    try {
+      return this.#storage.transactionSync(change);
+    } catch (error) {
+      this.#order = this.#run = undefined;
+      this.#chunk = null;
+      for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
+      throw error;
+    }
+  }
+
+  #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
+    return this.#storage.sql.exec<Row>(sql, ...bindings).toArray();
+  }
+  #exec(sql: string, ...bindings: (string | number | null)[]): void {
+    this.#storage.sql.exec(sql, ...bindings);
+  }
+
+  // ---- the run ----
+  order(): RunOrder | null {
+    if (this.#order === undefined)
+      this.#order = parse<RunOrder>(this.#all('SELECT run_order FROM run')[0]?.run_order ?? null);
+    return this.#order;
+  }
+  putOrder(order: RunOrder): void {
+    this.#order = order;
+    this.#exec(
+      `INSERT INTO run (id, run_order, state) VALUES (1, ?, '{}') ON CONFLICT (id) DO UPDATE SET run_order = excluded.run_order`,
+      JSON.stringify(order),
+    );
+  }
+  run(): RunState {
+    return (this.#run ??= parse<RunState>(this.#all('SELECT state FROM run')[0]!.state!)!);
+  }
+  putRun(run: RunState): void {
+    this.#run = run;
+    this.#exec('UPDATE run SET state = ?, recorded = 0', JSON.stringify(run));
+  }
+  spend(): NodeSpend {
+    const row = this.#all('SELECT input_tokens, output_tokens, cost_nano_usd FROM run')[0]!;
+    return {
+      inputTokens: Number(row.input_tokens),
+      outputTokens: Number(row.output_tokens),
+      costNanoUsd: Number(row.cost_nano_usd),
+    };
+  }
+  isRecorded(): boolean {
+    return this.#all('SELECT recorded FROM run')[0]?.recorded === 1;
+  }
+  setRecorded(): void {
+    this.#exec('UPDATE run SET recorded = 1');
+  }
+
+  // ---- frames and nodes ----
+  frame(key: string): FrameState {
+    const kept = this.#frames.get(key);
+    if (kept) return kept;
+    const row = this.#all('SELECT * FROM frame WHERE key = ?', key)[0];
+    if (!row) throw new Error(`no frame "${key}"`);
+    const frame: FrameState = {
+      key,
+      scope: String(row.scope),
+      parent: row.parent as string | null,
+      path: JSON.parse(String(row.path)) as number[],
+      status: row.status as FrameState['status'],
+      resultNode: row.result_node as string | null,
+      error: parse(row.error!),
+      nodes: new Map(
+        this.#all('SELECT * FROM node WHERE frame = ?', key).map((node) => [String(node.node), nodeOf(node)]),
+      ),
+    };
+    this.#keep(frame);
+    return frame;
+  }
+  #keep(frame: FrameState): void {
+    if (this.#frames.size >= LIVE_FRAMES)
+      for (const [key] of this.#frames) if (key !== '' && this.#frames.delete(key)) break;
+    this.#frames.set(frame.key, frame);
+  }
+  putFrame(frame: FrameState): void {
+    this.#exec(
+      `INSERT INTO frame (key, scope, parent, path, item, status, result_node, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET status = excluded.status, result_node = excluded.result_node, error = excluded.error`,
+      frame.key,
+      frame.scope,
+      frame.parent,
+      JSON.stringify(frame.path),
+      frame.path.at(-1) ?? -1,
+      frame.status,
+      frame.resultNode,
+      text(frame.error),
+    );
+    if (frame.status === 'running') this.#keep(frame);
+    else if (frame.key !== '') {
+      this.#frames.delete(frame.key);
+      this.#outputs.delete(frame.key);
+    }
+  }
+  putNode(frame: FrameState, nodeId: string, node: NodeState): void {
+    this.#exec(
+      `INSERT INTO node (frame, node, item, status, attempts, token, due_ms, handle, started_ms, ended_ms, error)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (frame, node) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, token = excluded.token,
+         due_ms = excluded.due_ms, handle = excluded.handle, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, error = excluded.error`,
+      frame.key,
+      nodeId,
+      frame.path.at(-1) ?? -1,
+      node.status,
+      node.attempts,
+      node.token,
+      node.dueMs,
+      node.handle,
+      node.startedMs,
+      node.endedMs,
+      text(node.error),
+    );
+  }
+  nodesIn(...statuses: NodeStatus[]) {
+    const marks = statuses.map(() => '?').join(', ');
+    return this.#all(
+      `SELECT frame, node FROM node WHERE status IN ('queued', 'running', 'waiting') AND status IN (${marks}) ORDER BY item, frame`,
+      ...statuses,
+    ).map((row) => ({ frame: String(row.frame), node: String(row.node) }));
+  }
+  minDueMs(): number | null {
+    const due = this.#all('SELECT min(due_ms) AS due FROM node WHERE due_ms IS NOT NULL')[0]!.due!;
+    return due === null ? null : Number(due);
+  }
+
+  // ---- maps and their items ----
+  map(frame: string, node: string): MapState | null {
+    const key = `${frame}|${node}`;
+    let map = this.#maps.get(key);
+    if (map === undefined) {
+      const row = this.#all('SELECT * FROM map WHERE frame = ? AND node = ?', frame, node)[0];
+      map = row
+        ? {
+            total: Number(row.total),
+            next: Number(row.next),
+            active: Number(row.active),
+            concurrency: Number(row.concurrency),
+            onItemError: row.on_item_error as MapState['onItemError'],
+            inDoubt: row.in_doubt === 1,
+          }
+        : null;
+      this.#maps.set(key, map);
+    }
+    return map;
+  }
+  putMap(frame: string, node: string, map: MapState): void {
+    this.#maps.set(`${frame}|${node}`, map);
+    this.#exec(
+      `INSERT INTO map (frame, node, total, next, active, concurrency, on_item_error, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (frame, node) DO UPDATE SET next = excluded.next, active = excluded.active, in_doubt = excluded.in_doubt`,
+      frame,
+      node,
+      map.total,
+      map.next,
+      map.active,
+      map.concurrency,
+      map.onItemError,
+      map.inDoubt ? 1 : 0,
+    );
+  }
+  openFrames(parent: string, scope: string): string[] {
+    return this.#all(
+      `SELECT key FROM frame WHERE parent = ? AND scope = ? AND status = 'running' ORDER BY item`,
+      parent,
+      scope,
+    ).map((row) => String(row.key));
+  }
+  openMaps() {
+    return this.#all(
+      `SELECT map.frame, map.node FROM map JOIN node USING (frame, node) WHERE map.next < map.total AND node.status = 'running'`,
+    ).map((row) => ({ frame: String(row.frame), node: String(row.node) }));
+  }
+  /** Stands in chunks, so that a hundred thousand items are never one row. */
+  putItems(frame: string, node: string, items: unknown[]): void {
+    let chunk: string[] = [];
+    let chars = 0;
+    const write = (end: number) => {
+      if (chunk.length > 0)
+        this.#exec(
+          'INSERT OR REPLACE INTO item (frame, node, first, items) VALUES (?, ?, ?, ?)',
+          frame,
+          node,
+          end - chunk.length,
+          `[${chunk.join(',')}]`,
+        );
+      chunk = [];
+      chars = 0;
+    };
+    items.forEach((item, index) => {
+      const json = JSON.stringify(item ?? null);
+      if (chars + json.length > PART_CHARS || chunk.length >= 500) write(index);
+      chunk.push(json);
+      chars += json.length;
+    });
+    write(items.length);
+  }
+  item(frame: string, node: string, index: number): unknown {
+    const kept = this.#chunk;
+    const inside =
+      kept?.frame === frame &&
+      kept.node === node &&
+      index >= kept.first &&
+      index < kept.first + kept.items.length;
+    if (!inside) {
+      const row = this.#all(
+        'SELECT first, items FROM item WHERE frame = ? AND node = ? AND first <= ? ORDER BY first DESC LIMIT 1',
+        frame,
+        node,
+        index,
+      )[0]!;
+      this.#chunk = {
+        frame,
+        node,
+        first: Number(row.first),
+        items: JSON.parse(String(row.items)) as unknown[],
+      };
+    }
+    return this.#chunk!.items[index - this.#chunk!.first];
+  }
+  /** Frames of a map in the order of its items, with their results. */
+  *results(frame: string, node: string) {
+    const rows = this.#storage.sql.exec<Row>(
+      `SELECT f.item, f.status, f.error, f.key, f.result_node, n.output FROM frame f
+       LEFT JOIN node n ON n.frame = f.key AND n.node = f.result_node WHERE f.parent = ? AND f.scope = ? ORDER BY f.item`,
+      frame,
+      node,
+    );
+    for (const row of rows)
+      yield {
+        index: Number(row.item),
+        status: row.status as FrameState['status'],
+        error: parse<NodeState['error']>(row.error!),
+        output:
+          row.result_node === null
+            ? null
+            : row.output === null
+              ? this.#fromParts(String(row.key), String(row.result_node))
+              : (JSON.parse(String(row.output)) as unknown),
+      };
+  }
+
+  // ---- outputs and spend ----
+  putOutput(frame: string, node: string, output: unknown): void {
+    const json = JSON.stringify(output ?? null);
+    const kept = this.#outputs.get(frame);
+    if (kept) kept[node] = output ?? null;
+    if (json.length <= PART_CHARS) {
+      this.#exec('UPDATE node SET output = ? WHERE frame = ? AND node = ?', json, frame, node);
+      return;
+    }
+    for (let part = 0; part * PART_CHARS < json.length; part++)
+      this.#exec(
+        'INSERT OR REPLACE INTO part (frame, node, part, text) VALUES (?, ?, ?, ?)',
+        frame,
+        node,
+        part,
+        json.slice(part * PART_CHARS, (part + 1) * PART_CHARS),
+      );
+  }
+  #fromParts(frame: string, node: string): unknown {
+    const parts = this.#all('SELECT text FROM part WHERE frame = ? AND node = ? ORDER BY part', frame, node);
+    return parts.length === 0 ? null : (JSON.parse(parts.map((row) => row.text).join('')) as unknown);
+  }
+  /** Outputs of a frame's nodes that have ended, by node id. */
+  outputs(frame: string): Record<string, unknown> {
+    let outputs = this.#outputs.get(frame);
+    if (!outputs) {
+      outputs = Object.fromEntries(
+        this.#all(
+          `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed')`,
+          frame,
+        ).map((row) => [
+          String(row.node),
+          row.output === null ? this.#fromParts(frame, String(row.node)) : JSON.parse(String(row.output)),
+        ]),
+      );
+      this.#outputs.set(frame, outputs);
+    }
+    return outputs;
+  }
+  addSpend(frame: string, node: string, spend: NodeSpend): void {
+    const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];
+    const add =
+      'input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, cost_nano_usd = cost_nano_usd + ?';
+    this.#exec(`UPDATE node SET ${add} WHERE frame = ? AND node = ?`, ...sums, frame, node);
+    this.#exec(`UPDATE run SET ${add}, recorded = 0`, ...sums);
+  }
+  nodeSpend(frame: string, node: string): NodeSpend {
+    const row = this.#all(
+      'SELECT input_tokens, output_tokens, cost_nano_usd FROM node WHERE frame = ? AND node = ?',
+      frame,
+      node,
+    )[0];
+    return {
+      inputTokens: Number(row?.input_tokens ?? 0),
+      outputTokens: Number(row?.output_tokens ?? 0),
+      costNanoUsd: Number(row?.cost_nano_usd ?? 0),
+    };
+  }
+  /** What a frame's nodes have spent and when its first began. */
+  frameSpend(frame: string): NodeSpend & { startedMs: number | null } {
+    const row = this.#all(
+      'SELECT sum(input_tokens) AS i, sum(output_tokens) AS o, sum(cost_nano_usd) AS c, min(started_ms) AS s FROM node WHERE frame = ?',
+      frame,
+    )[0]!;
+    return {
+      inputTokens: Number(row.i),
+      outputTokens: Number(row.o),
+      costNanoUsd: Number(row.c),
+      startedMs: row.s === null ? null : Number(row.s),
+    };
+  }
+
+  // ---- what D1 is still to be told ----
+  putStored(output: StoredOutput): void {
+    this.#exec('INSERT INTO outbox (output) VALUES (?)', JSON.stringify(output));
+  }
+  /** The oldest of them, at most `limit` and about one part's size; `more` when others stand behind. */
+  stored(limit: number): { rows: { seq: number; output: StoredOutput }[]; more: boolean } {
+    const rows: { seq: number; output: StoredOutput }[] = [];
+    let chars = 0;
+    for (const row of this.#all('SELECT seq, output FROM outbox ORDER BY seq LIMIT ?', limit + 1)) {
+      chars += String(row.output).length;
+      if (rows.length === limit || (rows.length > 0 && chars > PART_CHARS)) return { rows, more: true };
+      rows.push({ seq: Number(row.seq), output: JSON.parse(String(row.output)) as StoredOutput });
+    }
+    return { rows, more: false };
+  }
+  forgetStored(upToSeq: number): void {
+    this.#exec('DELETE FROM outbox WHERE seq <= ?', upToSeq);
+  }
+
+  // ---- what people see ----
+  /** Rows of nodes: the top first, then item by item. `after` is the last (item, frame, node) seen. */
+  nodeRows(query: {
+    nodeId?: string;
+    limit: number;
+    after?: [number, string, string];
+  }): (NodeView & { frame: string })[] {
+    const [item, frame, node] = query.after ?? [-2, '', ''];
+    return this.#all(
+      `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
+       WHERE (n.item, n.frame, n.node) > (?, ?, ?) ${query.nodeId === undefined ? '' : 'AND n.node = ?'}
+       ORDER BY n.item, n.frame, n.node LIMIT ?`,
+      item,
+      frame,
+      node,
+      ...(query.nodeId === undefined ? [] : [query.nodeId]),
+      query.limit,
+    ).map((row) => this.#view(row));
+  }
+  #view(row: Row): NodeView & { frame: string } {
+    const path = JSON.parse(String(row.path)) as number[];
+    const state = nodeOf(row);
+    const began = state.status === 'succeeded' || state.status === 'failed';
+    const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+    const first = began && row.output === null ? this.#firstPart(String(row.frame), String(row.node)) : null;
+    return {
+      frame: String(row.frame),
+      nodeId: String(row.node),
+      ...(path.length > 0 ? { itemIndex: path.at(-1)!, itemPath: path } : {}),
+      status: state.status,
+      attempts: state.attempts,
+      startedAt: iso(state.startedMs),
+      endedAt: iso(state.endedMs),
+      ...(state.handle === null ? {} : { handle: state.handle }),
+      ...(row.output === null ? {} : { output: JSON.parse(String(row.output)) as unknown }),
+      ...(first === null ? {} : { outputPreview: first }),
+      ...(state.error === null ? {} : { error: state.error }),
+      inputTokens: Number(row.input_tokens),
+      outputTokens: Number(row.output_tokens),
+      costNanoUsd: Number(row.cost_nano_usd),
+    };
+  }
+  #firstPart(frame: string, node: string): string | null {
+    const row = this.#all(
+      'SELECT substr(text, 1, 1000) AS text FROM part WHERE frame = ? AND node = ? AND part = 0',
+      frame,
+      node,
+    )[0];
+    return row ? String(row.text) : null;
+  }
+  counts(): Record<string, Partial<Record<NodeStatus, number>>> {
+    const counts: Record<string, Partial<Record<NodeStatus, number>>> = {};
+    for (const row of this.#all('SELECT node, status, count(*) AS n FROM node GROUP BY node, status'))
+      (counts[String(row.node)] ??= {})[row.status as NodeStatus] = Number(row.n);
+    return counts;
+  }
+}
+
+function nodeOf(row: Row): NodeState {
+  return {
+    status: row.status as NodeState['status'],
+    attempts: Number(row.attempts),
+    token: row.token as string | null,
+    dueMs: row.due_ms as number | null,
+    handle: row.handle as string | null,
+    startedMs: row.started_ms as number | null,
+    endedMs: row.ended_ms as number | null,
+    error: parse(row.error!),
+  };
+}

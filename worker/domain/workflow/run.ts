@@ -1,0 +1,121 @@
+/** What passes between a run's object and the rest of the house: the order it starts from, what it reports, what it is asked. */
+import type { LiveMessage } from '../budget/team.ts';
+import type { Definition } from './definition.ts';
+import type { Expressions } from './expression.ts';
+import type { NodeKinds } from './graph.ts';
+import type { ExecutionStatus, NodeStatus, RunError } from './state.ts';
+
+/** Everything a run is pinned to when it starts. */
+export interface RunOrder {
+  executionId: string;
+  teamId: string;
+  workflowId: string;
+  /** null = the draft */
+  version: number | null;
+  definition: Definition;
+  input: unknown;
+  trigger: string;
+  keyId: string | null;
+  memberId: string | null;
+  tags: string[];
+  budgetNanoUsd: number | null;
+}
+
+/** One output on its way to D1; unique by (execution, node, itemKey). */
+export interface StoredOutput {
+  id: string;
+  nodeId: string;
+  itemKey: string;
+  itemIndex: number | null;
+  /** JSON text */
+  value: string;
+  tags: string[];
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  durationMs: number;
+  createdAt: string;
+}
+
+/** How a run stands, for its index row. Times are ISO. */
+export interface RunRecord {
+  executionId: string;
+  teamId: string;
+  workflowId: string;
+  status: ExecutionStatus;
+  error: RunError | null;
+  budgetNanoUsd: number | null;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  startedAt: string | null;
+  endedAt: string | null;
+  wakeAt: string | null;
+  outputs: StoredOutput[];
+}
+
+export interface NodeView {
+  nodeId: string;
+  /** index in the innermost map */
+  itemIndex?: number;
+  itemPath?: number[];
+  status: NodeStatus;
+  attempts: number;
+  startedAt: string | null;
+  endedAt: string | null;
+  handle?: string;
+  output?: unknown;
+  /** the output was too large to show; its beginning */
+  outputPreview?: string;
+  error?: RunError;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+
+export interface RunView {
+  status: ExecutionStatus;
+  error: RunError | null;
+  /** why it is paused at a budget */
+  refusal: unknown;
+  budgetNanoUsd: number | null;
+  startedAt: string;
+  endedAt: string | null;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  nodes: NodeView[];
+  /** per node, how many of its items stand where */
+  counts: Record<string, Partial<Record<NodeStatus, number>>>;
+  nextCursor: string | null;
+}
+
+/** What a run's object answers over RPC. Every method may be called twice. */
+export interface RunObject {
+  /** Begins the run, or goes on with one that has begun; returns once the start is saved. */
+  start(order: RunOrder): Promise<void>;
+  /** null when the run has not begun */
+  view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null>;
+  cancel(order: RunOrder): Promise<ExecutionStatus>;
+  pause(order: RunOrder): Promise<ExecutionStatus>;
+  resume(order: RunOrder, change: { budgetNanoUsd?: number | null }): Promise<ExecutionStatus>;
+  /** Looks after what is due and what was lost; false when the run has not begun. */
+  poke(): Promise<boolean>;
+}
+
+/** What the object is given: the world outside, all of it handed in. */
+export interface RunDeps {
+  now(): number;
+  dice(): number;
+  token(): string;
+  newOutputId(): string;
+  kinds: NodeKinds;
+  expressions: Expressions;
+  /** for NodeContext.deps */
+  nodeDeps: unknown;
+  /** the caller of this attempt is known dead */
+  abandon(teamId: string, runId: string, attempt: number): Promise<void>;
+  /** index row and outputs, safe to run twice */
+  record(record: RunRecord): Promise<void>;
+  publish(teamId: string, message: LiveMessage): Promise<void>;
+}

@@ -1,0 +1,117 @@
+/** What is known of a run while it goes: the run, its frames (the top, and one per item of a map), the nodes in them. Kept piece by piece, never as one lump. */
+import type { Refusal } from '../refusal.ts';
+
+export const NODE_STATUSES = [
+  'pending',
+  'queued',
+  'running',
+  'waiting',
+  'succeeded',
+  'failed',
+  'skipped',
+  'cancelled',
+  'needs_review',
+] as const;
+export type NodeStatus = (typeof NODE_STATUSES)[number];
+
+export const EXECUTION_STATUSES = [
+  'queued',
+  'running',
+  'paused',
+  'paused_budget',
+  'completed',
+  'failed',
+  'cancelled',
+  'needs_review',
+] as const;
+export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
+export const ENDED: readonly ExecutionStatus[] = ['completed', 'failed', 'cancelled', 'needs_review'];
+
+/** Why a node, an item or a run failed. */
+export interface RunError {
+  nodeId?: string;
+  /** position in the enclosing maps, outermost first */
+  itemPath?: number[];
+  reason: string;
+  message: string;
+  field?: string;
+  position?: number;
+}
+
+/** A node that has no state is `pending`; in a frame that has ended, it was never started and is shown as `skipped`. */
+export interface NodeState {
+  status: Exclude<NodeStatus, 'pending'>;
+  /** attempts begun; one that the budget refused does not count */
+  attempts: number;
+  /** the lease: results are taken only with the current one. null when nothing runs */
+  token: string | null;
+  /** running: when the lease ends (null = never). waiting: when to try again (null = when the budget allows) */
+  dueMs: number | null;
+  /** the output its successors hang on */
+  handle: string | null;
+  startedMs: number | null;
+  endedMs: number | null;
+  error: RunError | null;
+}
+
+export interface FrameState {
+  /** '' for the top, else `<map id>@<path>` */
+  key: string;
+  /** '' or the map's id */
+  scope: string;
+  /** the frame the map stands in; null for the top */
+  parent: string | null;
+  path: number[];
+  status: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'needs_review';
+  /** whose output is the frame's result, once it succeeded */
+  resultNode: string | null;
+  error: RunError | null;
+  nodes: Map<string, NodeState>;
+}
+
+/** A map that knows its items. */
+export interface MapState {
+  total: number;
+  /** the first item not yet begun */
+  next: number;
+  /** items going on */
+  active: number;
+  concurrency: number;
+  onItemError: 'stop' | 'continue' | 'remove';
+  /** an item ended as needs_review */
+  inDoubt: boolean;
+}
+
+export interface RunState {
+  status: ExecutionStatus;
+  error: RunError | null;
+  startedMs: number;
+  endedMs: number | null;
+  /** when the run (or its pause) ends by itself */
+  deadlineMs: number;
+  /** while paused: what was left of the run's own time */
+  remainingMs: number | null;
+  /** paused_budget: what said no */
+  refusal: Refusal | null;
+  /** paused_budget: when the budget begins a new period */
+  resumeAtMs: number | null;
+}
+
+/** Where the state stands: maps in tests, rows in the run's object. Everything is synchronous, so one event is one transaction. */
+export interface ProgressState {
+  run(): RunState;
+  putRun(run: RunState): void;
+  frame(key: string): FrameState;
+  putFrame(frame: FrameState): void;
+  putNode(frame: FrameState, nodeId: string, node: NodeState): void;
+  map(frameKey: string, nodeId: string): MapState | null;
+  putMap(frameKey: string, nodeId: string, map: MapState): void;
+  /** nodes in any of these statuses, oldest frame first */
+  nodesIn(...statuses: NodeStatus[]): { frame: string; node: string }[];
+  /** frames of this map that still run */
+  openFrames(frameKey: string, nodeId: string): string[];
+  /** the earliest dueMs of any node; null when none has one */
+  minDueMs(): number | null;
+  /** maps that run and have items not yet begun */
+  openMaps(): { frame: string; node: string }[];
+}

@@ -1,0 +1,277 @@
+/** Running workflows: trigger, look, cancel, pause, resume. The row is written before anything is enqueued; the run's object does the rest. */
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { EXECUTION_STATUSES, NODE_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
+import type { RunOrder, RunView } from '../domain/workflow/run.ts';
+import { enqueueExecution } from '../store/execution-queue.ts';
+import {
+  findExecution,
+  insertExecution,
+  listExecutions,
+  loadOrders,
+  type ExecutionRow,
+} from '../store/executions.ts';
+import { runObject } from '../store/run-object.ts';
+import { findVersion, findWorkflow, hashDefinition } from '../store/workflows.ts';
+import { Refused } from './errors.ts';
+import { answers, newRoutes, optionalJsonBody, pageOf, pageQuery, type AppEnv } from './routes.ts';
+import { idParam, noWorkflow, requireRunnable } from './workflows.ts';
+
+const MAX_INPUT_CHARS = 1_000_000;
+const status = z.enum(EXECUTION_STATUSES);
+const runError = z.looseObject({ reason: z.string(), message: z.string(), nodeId: z.string().optional() });
+
+const refusalSchema = z.looseObject({ reason: z.string() });
+
+const spendFields = { inputTokens: z.int(), outputTokens: z.int(), costNanoUsd: z.int() };
+const summarySchema = z
+  .object({
+    id: z.string(),
+    workflowId: z.string(),
+    version: z.int().nullable(),
+    status,
+    trigger: z.string(),
+    createdAt: z.string(),
+    startedAt: z.string().nullable(),
+    endedAt: z.string().nullable(),
+    ...spendFields,
+    budgetNanoUsd: z.int().nullable(),
+    error: runError.nullable(),
+  })
+  .openapi('ExecutionSummary');
+
+const nodeSchema = z
+  .object({
+    nodeId: z.string(),
+    itemIndex: z.int().optional(),
+    itemPath: z.array(z.int()).optional(),
+    status: z.enum(NODE_STATUSES),
+    attempts: z.int(),
+    startedAt: z.string().nullable(),
+    endedAt: z.string().nullable(),
+    handle: z.string().optional(),
+    output: z.unknown().optional(),
+    outputPreview: z.string().optional(),
+    error: runError.optional(),
+    ...spendFields,
+  })
+  .openapi('ExecutionNode');
+
+export const executionSchema = summarySchema
+  .extend({
+    input: z.unknown(),
+    /** why it is paused at a budget */
+    refusal: refusalSchema.nullable(),
+    nodes: z.array(nodeSchema),
+    /** per node, how many of its items stand where */
+    counts: z.record(z.string(), z.partialRecord(z.enum(NODE_STATUSES), z.int())),
+    /** there are more rows of nodes: ask again with ?cursor= */
+    nextCursor: z.string().nullable(),
+  })
+  .openapi('Execution');
+
+const triggerSchema = z.strictObject({
+  input: z.unknown().optional(),
+  version: z.enum(['draft', 'published']).optional(),
+});
+const stateSchema = z.object({ executionId: z.string(), status });
+const none = (id: string) => new Refused({ reason: 'not_found', message: `There is no execution "${id}".` });
+
+/** An execution as it is answered: the run's own word where there is one, else the index row's. */
+function shown(row: ExecutionRow, view: RunView | null) {
+  const {
+    teamId: _,
+    definitionHash: __,
+    inputRef: ___,
+    keyId: ____,
+    memberId: _____,
+    wakeAt: ______,
+    ...rest
+  } = row;
+  return {
+    ...rest,
+    nodes: [],
+    counts: {},
+    nextCursor: null,
+    ...view,
+    refusal: (view?.refusal ?? null) as z.infer<typeof refusalSchema> | null,
+    status: (view?.status ?? row.status) as ExecutionStatus,
+    error: (view ? view.error : row.error) as z.infer<typeof runError> | null,
+  };
+}
+
+async function orderOf(c: Context<AppEnv>, id: string): Promise<RunOrder> {
+  const { db, env } = c.get('services');
+  const row = await findExecution(db, c.get('actor').teamId, id);
+  const order = row && (await loadOrders({ db, files: env.FILES }, [id])).get(id);
+  if (!order) throw none(id);
+  return order;
+}
+
+export const executions = newRoutes()
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/trigger',
+      summary: 'Run a workflow',
+      description: 'Runs the published version, or the draft when there is none or `version` says so.',
+      ...optionalJsonBody(triggerSchema, { params: idParam }),
+      responses: answers(202, 'It is saved and will run.', stateSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { input, version } = c.req.valid('json');
+      const { db, env, newId, now } = c.get('services');
+      const actor = c.get('actor');
+      const row = await findWorkflow(db, actor.teamId, id);
+      if (!row) throw noWorkflow(id);
+      if (version === 'published' && row.publishedVersion === null)
+        throw new Refused({ reason: 'conflict', message: 'The workflow has no published version yet.' });
+      if (JSON.stringify(input ?? null).length > MAX_INPUT_CHARS)
+        throw new Refused({
+          reason: 'too_large',
+          message: 'The input is larger than 1 MB.',
+          limitBytes: MAX_INPUT_CHARS,
+        });
+      const number = version === 'draft' ? null : row.publishedVersion;
+      const pinned = number === null ? null : await findVersion(db, actor.teamId, id, number);
+      const definition = pinned?.body ?? row.draft;
+      if (!pinned) requireRunnable(definition);
+      const executionId = newId('execution');
+      const at = new Date(now()).toISOString();
+      await insertExecution(
+        { db, files: env.FILES },
+        {
+          id: executionId,
+          teamId: actor.teamId,
+          workflowId: id,
+          version: number,
+          definitionHash: pinned?.hash ?? (await hashDefinition(definition)),
+          status: 'queued',
+          trigger: actor.keyId !== null ? 'api' : 'manual',
+          input: input ?? null,
+          keyId: actor.keyId,
+          memberId: actor.memberId,
+          budgetNanoUsd: definition.settings.budgetNanoUsd ?? null,
+          createdAt: at,
+          wakeAt: at,
+        },
+        definition,
+      );
+      // a message that is not sent now is found by the sweeper: the row is there
+      await enqueueExecution(env, executionId).catch(() => {});
+      return c.json({ executionId, status: 'queued' as const }, 202);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/workflows/{id}/executions',
+      summary: 'Its executions, newest first',
+      request: { params: idParam, query: pageQuery.extend({ status: status.optional() }) },
+      responses: answers(200, 'One page.', pageOf(summarySchema)),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { db } = c.get('services');
+      const { teamId } = c.get('actor');
+      if (!(await findWorkflow(db, teamId, id))) throw noWorkflow(id);
+      const page = await listExecutions(db, teamId, { ...c.req.valid('query'), workflowId: id });
+      return c.json(
+        page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null },
+        200,
+      );
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/executions',
+      summary: 'Executions of the team, newest first',
+      request: {
+        query: pageQuery.extend({ status: status.optional(), workflowId: z.string().max(64).optional() }),
+      },
+      responses: answers(200, 'One page.', pageOf(summarySchema)),
+    }),
+    async (c) => {
+      const page = await listExecutions(c.get('services').db, c.get('actor').teamId, c.req.valid('query'));
+      return c.json(
+        page as unknown as { data: z.infer<typeof summarySchema>[]; nextCursor: string | null },
+        200,
+      );
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/executions/{id}',
+      summary: 'One execution, node by node',
+      description:
+        'Nodes inside a map have a row per item; ?nodeId= shows only those of one node, ?cursor= the next page.',
+      request: {
+        params: idParam,
+        query: z.object({
+          nodeId: z.string().max(64).optional(),
+          limit: z.coerce.number().int().min(1).max(1000).default(1000),
+          cursor: z.string().max(1000).optional(),
+        }),
+      },
+      responses: answers(200, 'The execution.', executionSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { db, env } = c.get('services');
+      const row = await findExecution(db, c.get('actor').teamId, id);
+      if (!row) throw none(id);
+      const view = await runObject(env, id).view(c.req.valid('query'));
+      const input = row.inputRef ? await (await env.FILES.get(row.inputRef))?.json() : row.input;
+      return c.json({ ...shown(row, view), input: (input ?? null) as unknown }, 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/cancel',
+      summary: 'End it now; an ended one stays as it is',
+      ...optionalJsonBody(z.strictObject({}), { params: idParam }),
+      responses: answers(200, 'How it stands.', stateSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const order = await orderOf(c, id);
+      return c.json({ executionId: id, status: await runObject(c.env, id).cancel(order) }, 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/pause',
+      summary: 'Finish what runs, begin nothing new',
+      ...optionalJsonBody(z.strictObject({}), { params: idParam }),
+      responses: answers(200, 'How it stands.', stateSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const order = await orderOf(c, id);
+      return c.json({ executionId: id, status: await runObject(c.env, id).pause(order) }, 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/resume',
+      summary: 'Go on from where it stopped',
+      description: '`budgetNanoUsd` sets the run’s own budget; null takes it away.',
+      ...optionalJsonBody(z.strictObject({ budgetNanoUsd: z.int().min(0).nullish() }), { params: idParam }),
+      responses: answers(200, 'How it stands.', stateSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const order = await orderOf(c, id);
+      const { budgetNanoUsd } = c.req.valid('json');
+      return c.json(
+        { executionId: id, status: await runObject(c.env, id).resume(order, { budgetNanoUsd }) },
+        200,
+      );
+    },
+  );

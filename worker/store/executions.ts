@@ -1,0 +1,177 @@
+/** Index rows of executions: written before anything is enqueued, brought up to date by the run's object, which owns the state. */
+import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import type { Definition } from '../domain/workflow/definition.ts';
+import type { RunOrder, RunRecord } from '../domain/workflow/run.ts';
+import type { Db } from '../services.ts';
+import { pageFrom, type PageOptions } from './page.ts';
+import { apiKey, definition, execution } from './schema.ts';
+
+export type ExecutionRow = typeof execution.$inferSelect;
+
+/** Inputs beyond this many characters of JSON stand in R2. */
+export const INLINE_INPUT_CHARS = 64 * 1024;
+const inputKey = (executionId: string) => `executions/${executionId}/input.json`;
+
+/** definitions this isolate knows to be stored: they never change and are never deleted */
+const stored = new Set<string>();
+
+/** Writes the row, and the definition it is pinned to, in one batch. `input` is undefined when there is none. */
+export async function insertExecution(
+  { db, files }: { db: Db; files: R2Bucket },
+  row: Omit<typeof execution.$inferInsert, 'inputRef'>,
+  body: Definition,
+): Promise<void> {
+  const text = JSON.stringify(row.input ?? null);
+  const inputRef = text.length > INLINE_INPUT_CHARS ? inputKey(row.id) : null;
+  if (inputRef) await files.put(inputRef, text);
+  const insert = db.insert(execution).values({ ...row, input: inputRef ? null : row.input, inputRef });
+  const known = `${row.teamId}/${row.definitionHash}`;
+  if (stored.has(known)) return void (await insert);
+  await db.batch([
+    db
+      .insert(definition)
+      .values({ teamId: row.teamId, hash: row.definitionHash, body, createdAt: row.createdAt })
+      .onConflictDoNothing(),
+    insert,
+  ]);
+  if (stored.size > 10_000) stored.clear();
+  stored.add(known);
+}
+
+export async function findExecution(db: Db, teamId: string, id: string): Promise<ExecutionRow | null> {
+  const row = await db.query.execution.findFirst({
+    where: and(eq(execution.teamId, teamId), eq(execution.id, id)),
+  });
+  return row ?? null;
+}
+
+/** Newest first; of one workflow when told. */
+export async function listExecutions(
+  db: Db,
+  teamId: string,
+  query: PageOptions & { workflowId?: string; status?: string },
+) {
+  const rows = await db
+    .select({
+      id: execution.id,
+      workflowId: execution.workflowId,
+      version: execution.version,
+      status: execution.status,
+      trigger: execution.trigger,
+      startedAt: execution.startedAt,
+      endedAt: execution.endedAt,
+      createdAt: execution.createdAt,
+      inputTokens: execution.inputTokens,
+      outputTokens: execution.outputTokens,
+      costNanoUsd: execution.costNanoUsd,
+      budgetNanoUsd: execution.budgetNanoUsd,
+      error: execution.error,
+    })
+    .from(execution)
+    .where(
+      and(
+        query.workflowId ? eq(execution.workflowId, query.workflowId) : undefined,
+        eq(execution.teamId, teamId),
+        query.status ? eq(execution.status, query.status) : undefined,
+        query.cursor ? lt(execution.id, query.cursor) : undefined,
+      ),
+    )
+    .orderBy(desc(execution.id))
+    .limit(query.limit + 1);
+  return pageFrom(rows, query.limit);
+}
+
+/** What runs start from, one statement for all of them. */
+export async function loadOrders(
+  { db, files }: { db: Db; files: R2Bucket },
+  ids: readonly string[],
+): Promise<Map<string, RunOrder>> {
+  const rows = await db
+    .select({ row: execution, body: definition.body, keyTags: apiKey.tags })
+    .from(execution)
+    .innerJoin(
+      definition,
+      and(eq(definition.teamId, execution.teamId), eq(definition.hash, execution.definitionHash)),
+    )
+    .leftJoin(apiKey, eq(apiKey.id, execution.keyId))
+    .where(inArray(execution.id, [...ids]));
+  const orders = new Map<string, RunOrder>();
+  for (const { row, body, keyTags } of rows) {
+    const pinned = body as Definition;
+    const input = row.inputRef ? await (await files.get(row.inputRef))?.json() : row.input;
+    orders.set(row.id, {
+      executionId: row.id,
+      teamId: row.teamId,
+      workflowId: row.workflowId,
+      version: row.version,
+      definition: pinned,
+      input: input ?? null,
+      trigger: row.trigger,
+      keyId: row.keyId,
+      memberId: row.memberId,
+      tags: [...new Set([...(pinned.settings.tags ?? []), ...(keyTags ?? [])])],
+      budgetNanoUsd: row.budgetNanoUsd,
+    });
+  }
+  return orders;
+}
+
+/** Brings the index row up to date and adds the outputs, in one batch; safe to run twice. */
+export async function recordRun(database: D1Database, record: RunRecord): Promise<void> {
+  const update = database
+    .prepare(
+      `UPDATE execution SET status = ?, error = ?, budget_nano_usd = ?, input_tokens = ?, output_tokens = ?, cost_nano_usd = ?,
+         started_at = ?, ended_at = ?, wake_at = ? WHERE id = ?`,
+    )
+    .bind(
+      record.status,
+      record.error === null ? null : JSON.stringify(record.error),
+      record.budgetNanoUsd,
+      record.inputTokens,
+      record.outputTokens,
+      record.costNanoUsd,
+      record.startedAt,
+      record.endedAt,
+      record.wakeAt,
+      record.executionId,
+    );
+  if (record.outputs.length === 0) return void (await update.run());
+  const insert = database
+    .prepare(
+      `INSERT OR IGNORE INTO output (id, team_id, workflow_id, execution_id, node_id, item_key, item_index, value, tags,
+         input_tokens, output_tokens, cost_nano_usd, duration_ms, created_at)
+       SELECT o ->> 'id', ?, ?, ?, o ->> 'nodeId', o ->> 'itemKey', o ->> 'itemIndex', o ->> 'value', o -> 'tags',
+         o ->> 'inputTokens', o ->> 'outputTokens', o ->> 'costNanoUsd', o ->> 'durationMs', o ->> 'createdAt'
+       FROM (SELECT value AS o FROM json_each(?))`,
+    )
+    .bind(record.teamId, record.workflowId, record.executionId, JSON.stringify(record.outputs));
+  await database.batch([insert, update]);
+}
+
+/** Executions nobody has looked after: their wake-up is late, or they were never begun. */
+export async function lateExecutions(db: Db, nowMs: number, limit: number): Promise<string[]> {
+  const before = (ms: number) => new Date(nowMs - ms).toISOString();
+  const rows = await db
+    .select({ id: execution.id })
+    .from(execution)
+    .where(
+      and(
+        isNull(execution.endedAt),
+        or(
+          lt(execution.wakeAt, before(120_000)),
+          and(eq(execution.status, 'queued'), lt(execution.wakeAt, before(30_000))),
+        ),
+      ),
+    )
+    .orderBy(asc(execution.wakeAt))
+    .limit(limit);
+  return rows.map((row) => row.id);
+}
+
+/** Teams that started something since then. */
+export async function activeTeams(db: Db, sinceIso: string): Promise<string[]> {
+  const rows = await db.all<{ team_id: string }>(
+    sql`SELECT team_id FROM api_key WHERE last_used_at > ${sinceIso} UNION SELECT team_id FROM execution WHERE ended_at IS NULL UNION SELECT team_id FROM run WHERE created_at > ${sinceIso}`,
+  );
+  return rows.map((row) => row.team_id);
+}
