@@ -56,9 +56,11 @@ async function stop(code = 0) {
   await server?.stop().catch(() => {});
   process.exit(code);
 }
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop());
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 whenParentDies(() => stop());
 await serve();
+// Miniflare's own handlers exit with 143 before its state is closed; ours stop it first
+for (const signal of SIGNALS) process.removeAllListeners(signal).on(signal, () => stop());
 
 // a runtime that was killed is started again: its state is on disk
 setInterval(async function watchRuntime() {

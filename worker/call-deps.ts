@@ -1,5 +1,7 @@
 /** What a paid call needs of this environment: the team's connections and prices, the providers, the clock. Part of the composition root. */
+import { connect } from 'cloudflare:sockets';
 import { waitUntil } from 'cloudflare:workers';
+import { isPrivateHost } from './domain/access/private-address.ts';
 import type { CallRoute, PaidCallDeps } from './domain/call/paid-call.ts';
 import { resolveModel } from './domain/call/resolve-model.ts';
 import type { ProviderDeps } from './domain/contracts/provider.ts';
@@ -34,7 +36,29 @@ export const providerDeps = (services: CoreServices): ProviderDeps => ({
       (await services.counter.countChat({ provider: 'sandbox', model }, chatInputOf(format, body))).tokens,
   },
   sleep: (ms, signal) => scheduler.wait(ms, signal ? { signal } : {}),
+  listens,
 });
+
+const LISTENS_TIMEOUT_MS = 1_000;
+
+/**
+ * The runtime's fetch reports a refused connection and one that broke in the middle alike. In private networks (local servers,
+ * tests) a second look tells them apart; public hosts cannot be looked at this way from Cloudflare's network.
+ */
+async function listens(url: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url);
+  if (!isPrivateHost(hostname)) return true;
+  const socket = connect({ hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)) });
+  // A socket that never opened also closes with an error.
+  socket.closed.catch(() => {});
+  const opened = socket.opened.then(
+    () => true,
+    () => false,
+  );
+  const answer = await Promise.race([opened, scheduler.wait(LISTENS_TIMEOUT_MS).then(() => true)]);
+  socket.close().catch(() => {});
+  return answer;
+}
 
 export function callDeps(services: CoreServices): PaidCallDeps {
   const { counter, prices } = services;

@@ -14,6 +14,7 @@ import {
 import { runObject } from '../store/run-object.ts';
 import { findVersion, findWorkflow, hashDefinition } from '../store/workflows.ts';
 import { Refused } from './errors.ts';
+import { idempotent } from './idempotency.ts';
 import { answers, newRoutes, optionalJsonBody, pageOf, pageQuery, type AppEnv } from './routes.ts';
 import { idParam, noWorkflow, requireRunnable } from './workflows.ts';
 
@@ -108,6 +109,8 @@ async function orderOf(c: Context<AppEnv>, id: string): Promise<RunOrder> {
   return order;
 }
 
+const triggerBody = optionalJsonBody(triggerSchema, { params: idParam });
+
 export const executions = newRoutes()
   .openapi(
     createRoute({
@@ -115,7 +118,8 @@ export const executions = newRoutes()
       path: '/api/workflows/{id}/trigger',
       summary: 'Run a workflow',
       description: 'Runs the published version, or the draft when there is none or `version` says so.',
-      ...optionalJsonBody(triggerSchema, { params: idParam }),
+      ...triggerBody,
+      middleware: [idempotent, triggerBody.middleware] as const,
       responses: answers(202, 'It is saved and will run.', stateSchema),
     }),
     async (c) => {

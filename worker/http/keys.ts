@@ -6,6 +6,7 @@ import { audit } from '../store/audit.ts';
 import { deleteKey, findKey, insertKey, keyRow, listKeys, withoutHash } from '../store/keys.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
+import { idempotent } from './idempotency.ts';
 import { forgetKey } from './key-cache.ts';
 import { roleSchema } from './me.ts';
 import { answers, idParam, jsonBody, nameText, newRoutes, pageOf, pageQuery } from './routes.ts';
@@ -59,6 +60,7 @@ export const keys = newRoutes()
       method: 'post',
       path: '/api/keys',
       summary: 'Make an API key',
+      middleware: [idempotent] as const,
       description: 'The answer is the only place where the key itself is ever shown.',
       request: { body: jsonBody(newKeySchema) },
       responses: answers(201, 'The new key.', keySchema.extend({ key: z.string() }).openapi('ShownApiKey')),

@@ -265,6 +265,19 @@ describe('an Idempotency-Key', () => {
     expect(await a.text()).toBe(await b.text());
   });
 
+  it('starts one execution, however often it is triggered', async () => {
+    const { fetch } = await makeTeam();
+    const nodes = [{ id: 'start', kind: 'trigger', position: { x: 0, y: 0 }, config: { on: 'manual' } }];
+    const workflow = { name: 'Once', nodes, edges: [], settings: {} };
+    const made = await json(await fetch('/api/workflows', { json: workflow, headers }));
+    expect((await json(await fetch('/api/workflows', { json: workflow, headers }))).id).toBe(made.id);
+    const path = `/api/workflows/${made.id}/trigger`;
+    const first = await fetch(path, { method: 'POST', headers });
+    const again = await fetch(path, { method: 'POST', headers });
+    expect([first.status, again.status]).toEqual([202, 202]);
+    expect((await json(again)).executionId).toBe((await json(first)).executionId);
+  });
+
   it('with another body is 409, and in two teams is two keys', async () => {
     const [one, two] = [await makeTeam(), await makeTeam()];
     const make = (fetch: Fetch, name: string) =>

@@ -15,6 +15,7 @@ import {
   type WorkflowRow,
 } from '../store/workflows.ts';
 import { Refused } from './errors.ts';
+import { idempotent } from './idempotency.ts';
 import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
 
 const issueSchema = z.object({ path: z.string(), message: z.string() });
@@ -103,6 +104,7 @@ export const workflows = newRoutes()
       method: 'post',
       path: '/api/workflows',
       summary: 'Create a workflow from a definition',
+      middleware: [idempotent] as const,
       request: { body: jsonBody(definitionSchema) },
       responses: answers(
         201,

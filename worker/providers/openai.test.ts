@@ -71,6 +71,7 @@ const deps: ProviderDeps = {
   fetch: (input, init) => fetch(input as string, init as RequestInit) as never,
   count: { text: async () => 0, request: async () => 0 },
   sleep: async () => {},
+  listens: async () => true,
 };
 const connection = (more: Partial<Connection> = {}): Connection => ({
   id: 'conn_1',
@@ -172,6 +173,12 @@ describe('openai', () => {
       ok: false,
       error: { failure: 'unknown', status: 0 },
     });
+  });
+
+  it('tells it as not sent when nobody listens there any more', async () => {
+    handler = ({ message }) => message.socket.destroy();
+    const answer = await openai.forward(ask(), connection(), { ...deps, listens: async () => false });
+    expect(answer).toMatchObject({ ok: false, error: { failure: 'not_sent', status: 0 } });
   });
 
   it('tells silence as unknown', async () => {

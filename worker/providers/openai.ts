@@ -17,6 +17,6 @@ export const openai = defineProvider({
   formats: ['openai_chat'],
   defaultBaseUrl: DEFAULT_BASE_URL,
   models: [],
-  test: (connection, deps) => listOpenaiModels(placed(connection), deps.fetch),
-  forward: (request, connection, deps) => forwardOpenai(request, placed(connection), deps.fetch),
+  test: (connection, deps) => listOpenaiModels(placed(connection), deps),
+  forward: (request, connection, deps) => forwardOpenai(request, placed(connection), deps),
 });

@@ -14,6 +14,7 @@ let slept: number[] = [];
 const deps: ProviderDeps = {
   fetch: async () => Promise.reject(new Error('the sandbox needs no network')),
   count: { text: async (_, text) => countOf(text), request: async () => 17 },
+  listens: async () => true,
   async sleep(ms, signal) {
     signal?.throwIfAborted();
     slept.push(ms);

@@ -15,6 +15,7 @@ export const sandbox = defineProvider({
   formats: ['openai_chat'],
   defaultBaseUrl: ADDRESS,
   models: SANDBOX_MODELS,
-  test: (connection, deps) => listOpenaiModels(placed(connection), sandboxFetch(deps)),
-  forward: (request, connection, deps) => forwardOpenai(request, placed(connection), sandboxFetch(deps)),
+  test: (connection, deps) => listOpenaiModels(placed(connection), { ...deps, fetch: sandboxFetch(deps) }),
+  forward: (request, connection, deps) =>
+    forwardOpenai(request, placed(connection), { ...deps, fetch: sandboxFetch(deps) }),
 });

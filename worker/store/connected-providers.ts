@@ -12,7 +12,7 @@ export async function connectedProviders(db: Db, vars: Vars, teamId: string): Pr
     .from(providerConnection)
     .where(eq(providerConnection.teamId, teamId));
   const deployment = [
-    ...(vars.OPENAI_API_KEY ? ['openai'] : []),
+    ...(vars.OPENAI_API_KEY || vars.OPENAI_BASE_URL ? ['openai'] : []),
     ...(vars.ANTHROPIC_API_KEY ? ['anthropic'] : []),
     ...(vars.GEMINI_API_KEY ? ['google'] : []),
   ];

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import { hashPassword, verifyPassword } from './identity.ts';
 import { hashKey, insertKey, keyRow } from './keys.ts';
 import { account, apiKey, organization, user } from './schema.ts';
+import { seedLeadQualification } from './seed-content.ts';
 import { insertTeam } from './teams.ts';
 
 /**
@@ -11,7 +12,7 @@ import { insertTeam } from './teams.ts';
  * in between: an entry first looks whether its thing is there. `actorId` is the demo user's id.
  */
 export type SeedContent = (services: Services, teamId: string, actorId: string) => Promise<void>;
-export const seedContent: SeedContent[] = [];
+export const seedContent: SeedContent[] = [seedLeadQualification];
 
 export const DEMO_EMAIL = 'demo@example.com';
 /** other teams have their id for a slug, so this one is found whatever it is renamed to */

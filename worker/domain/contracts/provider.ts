@@ -130,6 +130,11 @@ export interface ProviderDeps {
   count: TokenCounts;
   /** resolves after `ms`; rejects with the signal's reason when aborted before */
   sleep(ms: number, signal?: AbortSignal | null): Promise<void>;
+  /**
+   * Does anybody accept connections at this URL now? Asked after a connection that broke without a cause; true when that
+   * cannot be known. Where nobody does, the request was not sent (or died with its server, which bills nothing).
+   */
+  listens(url: string): Promise<boolean>;
 }
 
 /** Token counts of text and of whole requests, never below the truth. */

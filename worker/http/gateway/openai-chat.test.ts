@@ -3,6 +3,7 @@ import OpenAI from 'openai';
 import { describe, expect, it, vi } from 'vitest';
 import { anonymous, makeKey, makeTeam, ORIGIN, type Fetch } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
+import { saveConnection } from '../../store/connections.ts';
 
 const messages = [{ role: 'user' as const, content: 'How do we greet a lead from Zürich?' }];
 const ask = (more: object = {}) => ({ model: 'sandbox-small', messages, max_tokens: 60, ...more });
@@ -239,5 +240,21 @@ describe('the gateway', () => {
     expect(await json(response)).toMatchObject({
       error: { type: 'rate_limit_error', message: expect.stringContaining('busy') },
     });
+  });
+
+  it('books nothing for a provider that nobody runs', async () => {
+    const { fetch, teamId, judge } = await team();
+    // port 9 is nobody's
+    await saveConnection(services(env), {
+      teamId,
+      provider: 'openai',
+      name: 'default',
+      apiKey: 'sk-0123456789',
+      baseUrl: 'http://127.0.0.1:9/v1',
+      models: ['gpt-4o-mini'],
+    });
+    const response = await post(fetch, ask({ model: 'gpt-4o-mini' }));
+    expect([response.status, (await json(response)).error.failure]).toEqual([502, 'not_sent']);
+    expect(await judge.cutAt(0)).toMatchObject({ counterNanoUsd: 0, heldNanoUsd: 0 });
   });
 });

@@ -13,9 +13,10 @@ async function answer<T = Record<string, unknown>>(response: Promise<Response>):
   return [status, status === 204 ? (null as T) : ((await (await response).json()) as T)];
 }
 const patch = (fetch: Fetch, id: string, json: unknown) => fetch(`${PATH}/${id}`, { method: 'PATCH', json });
-const log = (fetch: Fetch, inputTokens: number, more = {}) =>
+const log = (fetch: Fetch, inputTokens: number, more: object = {}, headers: HeadersInit = {}) =>
   fetch('/api/token-tracking/log', {
     json: { model: 'sandbox-large', inputTokens, outputTokens: 0, ...more },
+    headers,
   });
 
 describe('budgets over HTTP', () => {
@@ -74,6 +75,18 @@ describe('budgets over HTTP', () => {
     const [status, body] = await answer<{ error: { issues: { path: string }[] } }>(fetch(PATH, { json }));
     expect(status).toBe(422);
     expect(body.error.issues.map((issue) => issue.path)).toContain(path);
+  });
+
+  it('are made once under an Idempotency-Key, as usage is logged once', async () => {
+    const { fetch, teamId } = await makeTeam();
+    const headers = { 'idempotency-key': 'once' };
+    for (let i = 0; i < 2; i++) {
+      expect((await fetch(PATH, { json: month, headers })).status).toBe(201);
+      expect((await log(fetch, 10, {}, headers)).status).toBe(201);
+    }
+    expect((await fetch(PATH, { json: { ...month, window: 'day' }, headers })).status).toBe(409);
+    const statuses = await services(env).team(teamId).listBudgets();
+    expect(statuses).toMatchObject([{ window: 'month', spentNanoUsd: 30_000 }]);
   });
 
   it('are the business of admins, and of their own team', async () => {

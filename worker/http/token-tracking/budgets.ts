@@ -8,6 +8,7 @@ import { scopeExists } from '../../store/nouns.ts';
 import { findTeam } from '../../store/teams.ts';
 import { byCaller } from '../audited.ts';
 import { Refused } from '../errors.ts';
+import { idempotent } from '../idempotency.ts';
 import { answers, jsonBody, newRoutes, pageOf, pageQuery } from '../routes.ts';
 
 const scope = z.strictObject({
@@ -143,6 +144,7 @@ export const budgets = newRoutes()
       method: 'post',
       path,
       summary: 'Make a budget; what its scope already spent in the running period counts',
+      middleware: [idempotent] as const,
       request: { body: jsonBody(create) },
       responses: answers(201, 'The budget as it stands.', budgetSchema),
     }),

@@ -7,6 +7,7 @@ import type { Issue } from '../../domain/refusal.ts';
 import { ledgerCostOf } from '../../store/ledger-page.ts';
 import { namesOf } from '../../store/nouns.ts';
 import { Refused } from '../errors.ts';
+import { idempotent } from '../idempotency.ts';
 import { answers, jsonBody, newRoutes } from '../routes.ts';
 import { instant } from './instant.ts';
 
@@ -54,6 +55,7 @@ export const usageLogging = newRoutes().openapi(
     method: 'post',
     path: '/api/token-tracking/log',
     summary: 'Book usage of a call made elsewhere; once per runId',
+    middleware: [idempotent] as const,
     request: { body: jsonBody(usageLog) },
     responses: answers(201, 'It is booked.', loggedSchema),
   }),

@@ -3,8 +3,15 @@
  * is retried here (whoever reserved the money decides about attempts). Shared by every provider that speaks OpenAI's dialect.
  */
 import OpenAI from 'openai';
-import type { Connection, ForwardRequest, ProviderFailure } from '../../domain/contracts/provider.ts';
+import type {
+  Connection,
+  ForwardRequest,
+  ProviderDeps,
+  ProviderFailure,
+} from '../../domain/contracts/provider.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
+
+type Transport = Pick<ProviderDeps, 'fetch' | 'listens'>;
 
 /** Longest error body kept for the caller. */
 const MAX_ERROR_CHARS = 16_384;
@@ -16,11 +23,11 @@ const PATHS: Partial<Record<ForwardRequest['format'], string>> = { openai_chat: 
 export async function forwardOpenai(
   request: ForwardRequest,
   connection: Connection & { baseUrl: string },
-  fetchFn: typeof fetch,
+  deps: Transport,
 ): Promise<Result<Response, ProviderFailure>> {
   const path = PATHS[request.format];
   if (!path) throw new Error(`no path for the wire format ${request.format}`);
-  return attempt(connection, fetchFn, (client) =>
+  return attempt(connection, deps, (client) =>
     client
       .post(path, {
         body: request.body,
@@ -40,9 +47,9 @@ export async function forwardOpenai(
 /** Asks for the list of models: proves address and key. */
 export async function listOpenaiModels(
   connection: Connection & { baseUrl: string },
-  fetchFn: typeof fetch,
+  deps: Transport,
 ): Promise<Result<{ models: string[] }, ProviderFailure>> {
-  const answer = await attempt(connection, fetchFn, (client) =>
+  const answer = await attempt(connection, deps, (client) =>
     client.get('/models', { timeout: TEST_TIMEOUT_MS, maxRetries: 0 }).asResponse(),
   );
   if (!answer.ok) return answer;
@@ -55,13 +62,13 @@ export async function listOpenaiModels(
 
 async function attempt(
   connection: Connection & { baseUrl: string },
-  fetchFn: typeof fetch,
+  deps: Transport,
   send: (client: OpenAI) => Promise<Response>,
 ): Promise<Result<Response, ProviderFailure>> {
   let body: string | null = null;
   /** Redirects are not followed: they could lead to an address that connecting would have refused. */
   const guarded: typeof fetch = async (input, init) => {
-    const response = await fetchFn(input, { ...init, redirect: 'manual' });
+    const response = await deps.fetch(input, { ...init, redirect: 'manual' });
     if (response.ok) return response;
     if (response.status < 400) throw new Redirected(response.status);
     body = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARS);
@@ -84,7 +91,9 @@ async function attempt(
   try {
     return ok(await send(client));
   } catch (error) {
-    return err(withoutKey(classified(error, body), connection.apiKey));
+    const failure = classified(error, body);
+    const broken = failure.message === BROKEN && !(await deps.listens(connection.baseUrl));
+    return err(withoutKey(broken ? UNREACHABLE : failure, connection.apiKey));
   }
 }
 
@@ -102,6 +111,9 @@ const failed = (
   retryAfterMs: number | null = null,
 ): ProviderFailure => ({ reason: 'provider_failed', failure, status, message, retryAfterMs, body });
 
+const BROKEN = 'The connection broke before it answered.';
+const UNREACHABLE = failed('not_sent', 0, 'It could not be reached.');
+
 /** engine.md rule 5. Throws what is not a failure of the provider (a bug of ours). */
 function classified(error: unknown, body: string | null): ProviderFailure {
   if (error instanceof OpenAI.APIUserAbortError) return failed('unknown', 0, 'The call was cancelled.');
@@ -110,9 +122,7 @@ function classified(error: unknown, body: string | null): ProviderFailure {
   if (error instanceof OpenAI.APIConnectionError) {
     const redirect = causes(error).find((cause) => cause instanceof Redirected);
     if (redirect) return failed('refused', 502, redirect.message);
-    return neverArrived(error)
-      ? failed('not_sent', 0, 'It could not be reached.')
-      : failed('unknown', 0, 'The connection broke before it answered.');
+    return neverArrived(error) ? UNREACHABLE : failed('unknown', 0, BROKEN);
   }
   if (!(error instanceof OpenAI.APIError) || error.status === undefined) throw error;
   const { status } = error;
