@@ -40,6 +40,7 @@ export const ACCESS: Record<string, Access> = {
   'DELETE /api/workflows/:id': 'workflow.write',
   'POST /api/workflows/:id/publish': 'workflow.write',
   'GET /api/workflows/:id/versions': 'workflow.read',
+  'POST /api/workflows/:id/estimate': 'workflow.read',
   'POST /api/workflows/:id/trigger': 'run.create',
   'GET /api/workflows/:id/executions': 'workflow.read',
   'GET /api/executions': 'workflow.read',

@@ -28,6 +28,7 @@ import { newRoutes, type AppEnv } from './routes.ts';
 import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
+import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
 
@@ -105,6 +106,7 @@ export function createApp() {
     .route('/', keys)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', workflowEstimate)
     .route('/', executions)
     .route('/', outputs)
     .route('/', dataSources)

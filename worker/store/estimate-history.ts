@@ -9,6 +9,9 @@ export interface HistoryOf {
   model: string;
   /** only this prompt's runs, when given */
   promptId?: string;
+  /** only this node of this workflow, when given */
+  workflowId?: string;
+  nodeId?: string;
 }
 
 const LAST = 200;
@@ -33,6 +36,8 @@ export async function outputTokensOfLastRuns(db: Db, of: HistoryOf): Promise<num
         eq(newest.model, of.model),
         eq(newest.status, 'succeeded'),
         eq(newest.source, 'reported'),
+        of.workflowId === undefined ? undefined : eq(newest.workflowId, of.workflowId),
+        of.nodeId === undefined ? undefined : eq(newest.nodeId, of.nodeId),
         of.promptId === undefined ? undefined : eq(newest.promptId, of.promptId),
       ),
     )
