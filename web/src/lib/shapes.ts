@@ -1,9 +1,10 @@
-/** What our API answers, as the pages read it (api.md). Domain values come from the domain; the rest is named here once. */
+/** What our API answers, by name: inferred from the routes themselves, so that a page cannot drift from them. */
 import type { Alert } from '$domain/budget/alerts.ts';
 import type { BudgetStatus } from '$domain/budget/budget.ts';
-import type { Role } from '$domain/access/roles.ts';
 import type { Usage } from '$domain/cost/usage.ts';
+import type { promptContentSchema } from '$domain/prompt/template.ts';
 import type { InferResponseType } from 'hono/client';
+import type { z } from 'zod';
 import type { apiClient } from './api.ts';
 
 export type { Alert, BudgetStatus, Usage };
@@ -14,126 +15,28 @@ export interface Listed<T> {
   nextCursor: string | null;
 }
 
-export interface PromptContent {
-  system?: string;
-  /** come between system and prompt */
-  messages?: { role: 'system' | 'user' | 'assistant'; content: string }[];
-  prompt?: string;
-  variables?: { name: string; type?: string; default?: unknown; required?: boolean; description?: string }[];
-  tools?: Record<string, unknown>[];
-  model: string;
-  temperature?: number;
-  maxTokens?: number;
-  responseSchema?: Record<string, unknown>;
-}
-export interface PromptVersion {
-  version: number;
-  content: PromptContent;
-  note: string;
-  author: string;
-  createdAt: string;
-}
-export interface Prompt {
-  id: string;
-  name: string;
-  description: string;
-  tags: string[];
-  latestVersion: number;
-  labels: Record<string, number>;
-  createdAt: string;
-  updatedAt: string;
-}
+type Api = ReturnType<typeof apiClient>['api'];
+type Got<Route> = InferResponseType<Route, 200>;
+type RowOf<Route> = Got<Route> extends { data: (infer Row)[] } ? Row : never;
+
+/** as it is sent: what has a default may be left out */
+export type PromptContent = z.input<typeof promptContentSchema>;
+export type Prompt = RowOf<Api['prompts']['$get']>;
 /** One prompt with the content of one version. */
-export interface OpenPrompt extends Prompt {
-  version: number;
-  content: PromptContent;
-}
-export interface RunAnswer {
-  runId: string;
-  output: string;
-  model: string;
-  usage: Usage;
-  costNanoUsd: number;
-  latencyMs: number;
-}
+export type OpenPrompt = Got<Api['prompts'][':id']['$get']>;
+export type PromptVersion = RowOf<Api['prompts'][':id']['versions']['$get']>;
+export type RunAnswer = Got<Api['prompts'][':id']['run']['$post']>;
 
-type Client = ReturnType<typeof apiClient>;
-export type Model = InferResponseType<Client['api']['models']['$get'], 200>['data'][number];
-export type Estimate = InferResponseType<Client['api']['token-tracking']['estimate']['$post'], 200>;
+export type Model = RowOf<Api['models']['$get']>;
+export type Estimate = Got<Api['token-tracking']['estimate']['$post']>;
+export type Stats = Got<Api['token-tracking']['stats']['$get']>;
+export type Totals = Stats['totals'];
+export type Reconciliation = Got<Api['token-tracking']['reconcile']['$get']>;
+export type RunRow = RowOf<Api['runs']['$get']>;
+export type ExecutionRow = RowOf<Api['executions']['$get']>;
 
-export interface Totals {
-  runs: number;
-  inputTokens: number;
-  outputTokens: number;
-  costNanoUsd: number;
-}
-export interface Stats {
-  totals: Totals;
-  series: (Totals & { start: string })[];
-  groups: (Totals & { key: string; label: string })[];
-}
-export interface Reconciliation {
-  ledgerNanoUsd: number;
-  rollupNanoUsd: number;
-  pendingNanoUsd: number;
-  counterNanoUsd: number;
-  heldNanoUsd: number;
-  driftNanoUsd: number;
-  asOf: string;
-}
-export interface RunRow {
-  id: string;
-  status: string;
-  model: string;
-  inputTokens: number;
-  outputTokens: number;
-  costNanoUsd: number;
-  latencyMs: number;
-  promptId?: string | null;
-  workflowId?: string | null;
-  executionId?: string | null;
-  createdAt: string;
-}
-export interface ApiKeyRow {
-  id: string;
-  name: string;
-  prefix: string;
-  role: Role;
-  tags: string[];
-  createdAt: string;
-  expiresAt: string | null;
-  lastUsedAt: string | null;
-}
-export interface Connection {
-  id: string;
-  provider: string;
-  name: string;
-  keyHint: string | null;
-  baseUrl: string | null;
-  models: string[];
-  testedAt: string | null;
-  source: 'built_in' | 'deployment' | 'team';
-}
-export interface Provider {
-  id: string;
-  label: string;
-  needsKey: boolean;
-  defaultBaseUrl: string | null;
-}
-export interface Member {
-  id: string;
-  userId: string;
-  name: string;
-  email: string;
-  role: Role;
-  createdAt: string;
-}
-export interface Invitation {
-  id: string;
-  email: string;
-  role: Role;
-  status: 'pending' | 'accepted' | 'cancelled' | 'expired';
-  expiresAt: string;
-  createdAt: string;
-  token: string | null;
-}
+export type ApiKeyRow = RowOf<Api['keys']['$get']>;
+export type Connection = RowOf<Api['integrations']['$get']>;
+export type Provider = Got<Api['integrations']['$get']>['providers'][number];
+export type Member = RowOf<Api['teams'][':id']['members']['$get']>;
+export type Invitation = RowOf<Api['teams'][':id']['invitations']['$get']>;
