@@ -78,8 +78,7 @@ test('WB-2 by keyboard alone: the same, with the palette’s search and the outl
     await expect(page.getByRole('menu')).toBeVisible();
     const wanted = page.getByRole('menuitem', { name: new RegExp(`^${action}`) });
     await expect(async () => {
-      if (!(await wanted.evaluate((item) => item === document.activeElement)))
-        await page.keyboard.press('ArrowDown');
+      if (!(await wanted.evaluate((item) => item.matches(':focus')))) await page.keyboard.press('ArrowDown');
       await expect(wanted).toBeFocused({ timeout: 100 });
     }).toPass({ timeout: 8_000 });
     await page.keyboard.press('Enter');
@@ -105,6 +104,42 @@ test('WB-3 every node says its kind, its label and how it stands', async ({ page
   await page.getByLabel('Name (optional)').fill('Big enough?');
   await expect(node(page, 'condition')).toHaveAttribute('aria-label', /^Condition: Big enough\?, not run/);
   await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger, not run/);
+});
+
+test('WB-4 the estimate is a range with what it rests on; a map multiplies; a model change shows within 500 ms', async ({
+  page,
+}) => {
+  await newWorkflow(page);
+  const estimate = page.getByTestId('workflow-estimate');
+  const ceiling = async () => Math.round(Number(await estimate.getAttribute('data-value')) * 1e9);
+  await page.getByTestId('add-node-btn').click();
+  for (const kind of ['map', 'prompt']) await page.getByTestId(`node-${kind}`).click();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Prompt', { exact: true }).fill('Name a colour.');
+  const itemsOf = async (count: number) => {
+    await node(page, 'map').click({ position: { x: 120, y: 20 } });
+    const items = JSON.stringify(Array.from({ length: count }, (_, index) => index));
+    const answered = page.waitForResponse((one) => one.url().endsWith('/estimate') && one.ok());
+    await page.getByLabel('Items').fill(items);
+    await answered;
+    await expect(estimate).not.toHaveAttribute('data-stale');
+    return ceiling();
+  };
+  const one = await itemsOf(1);
+  const fifty = await itemsOf(50);
+  expect(one).toBeGreaterThan(0);
+  expect(fifty).toBe(50 * one);
+  await expect(estimate).toContainText('up to');
+  await expect(estimate).toContainText('Rough, no runs yet');
+
+  await node(page, 'prompt').click();
+  const started = Date.now();
+  await page.getByLabel('Model').selectOption('sandbox-large');
+  await expect(async () => expect(await ceiling()).toBe(10 * fifty)).toPass({
+    intervals: [20],
+    timeout: 5_000,
+  });
+  expect(Date.now() - started).toBeLessThan(1_000);
 });
 
 test('WB-6 undo brings back nodes, edges and texts; what was edited is still there after a reload', async ({

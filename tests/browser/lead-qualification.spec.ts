@@ -32,7 +32,9 @@ async function qualificationOf(page: Page, dataSourceId: string, budgetNanoUsd: 
   const headers = demoKey();
   const list = (await (await page.request.get('/api/workflows', { headers })).json()) as { data: Flow[] };
   const seeded = list.data.find((one) => one.name === 'AI lead qualification')!;
-  const original = (await (await page.request.get(`/api/workflows/${seeded.id}`, { headers })).json()) as Flow;
+  const original = (await (
+    await page.request.get(`/api/workflows/${seeded.id}`, { headers })
+  ).json()) as Flow;
   const created = await page.request.post('/api/workflows', {
     headers,
     data: {
@@ -50,18 +52,19 @@ async function qualificationOf(page: Page, dataSourceId: string, budgetNanoUsd: 
 
 test('upload, run live, pause at the run’s budget, raise it, and export what came out', async ({ page }) => {
   await signInAsDemo(page);
+  const name = `Spring leads ${Date.now()}`;
 
   await page.goto('/dashboard/data-sources');
   await expect(page.getByTestId('page-data-sources')).toHaveAttribute('data-ready', 'true');
   await page.getByTestId('upload-file').setInputFiles({
-    name: 'Spring leads.csv',
+    name: `${name}.csv`,
     mimeType: 'text/csv',
     buffer: Buffer.from(LEADS),
   });
-  await expect(page.getByTestId('upload-done')).toHaveText(/Spring leads: 40 rows are ready/);
-  const row = page.getByTestId('data-source-row').filter({ hasText: 'Spring leads' });
+  await expect(page.getByTestId('upload-done')).toHaveText(`${name}: 40 rows are ready.`);
+  const row = page.getByTestId('data-source-row').filter({ hasText: name });
   const dataSourceId = (await row.getAttribute('data-id'))!;
-  await row.getByRole('button', { name: 'Spring leads', exact: true }).click();
+  await row.getByRole('button', { name, exact: true }).click();
   await expect(page.getByTestId('preview').getByRole('cell', { name: 'Müller, "Söhne" 0' })).toBeVisible();
   await page.keyboard.press('Escape');
 
