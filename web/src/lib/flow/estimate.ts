@@ -5,22 +5,25 @@ export interface CostRange {
   low: number;
   expected: number;
   high: number;
-  max?: number;
-}
-export interface NodeEstimate {
-  nodeId: string;
-  /** how often it is expected to run; null = not known */
-  runs?: number | null;
-  items?: number | null;
-  costNanoUsd: CostRange | null;
+  /** what reservations could hold in all */
+  max: number;
 }
 export interface FlowEstimate {
   costNanoUsd: CostRange;
-  basis: { runs: number; confidence?: string; kind?: string };
-  nodes: NodeEstimate[];
-  /** nodes whose cost nobody can tell yet */
-  unknown?: string[] | number;
-  unknownNodes?: string[] | number;
+  /** the paid nodes */
+  nodes: {
+    nodeId: string;
+    /** expected calls in one run; null = not known */
+    runs: number | null;
+    /** calls at most: the items of the map around it */
+    items: number | null;
+    costNanoUsd: CostRange | null;
+  }[];
+  /** paid nodes whose cost nobody can tell yet */
+  unknown: string[];
+  /** part of the expected cost that rests on no past run, 0 to 1 */
+  guessShare: number;
+  basis: { kind: 'runs' | 'rough'; runs: number };
 }
 
 /** "$0.0031 – $0.0074"; equal ends once. */

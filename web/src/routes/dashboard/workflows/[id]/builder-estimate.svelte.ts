@@ -34,9 +34,10 @@ export class BuilderEstimate {
   get failed(): boolean {
     return this.#failed;
   }
-  /** expected nano-USD of one node; null when unknown or free */
-  of(nodeId: string): number | null {
-    return this.#value?.nodes.find((node) => node.nodeId === nodeId)?.costNanoUsd?.expected ?? null;
+  /** one node's share: expected nano-USD and how often it is called; null where it is free or not known */
+  of(nodeId: string): { expectedNanoUsd: number; items: number | null } | null {
+    const node = this.#value?.nodes.find((one) => one.nodeId === nodeId);
+    return node?.costNanoUsd ? { expectedNanoUsd: node.costNanoUsd.expected, items: node.items } : null;
   }
 
   /** Call whenever the definition may have changed. */

@@ -1,7 +1,5 @@
 /** The builder's keys (ui.md). Letters and digits only while no field has the cursor. Pure: an event's facts in, an action out. */
 export type BuilderAction =
-  | 'run'
-  | 'save'
   | 'undo'
   | 'redo'
   | 'copy'
@@ -40,8 +38,6 @@ const ARROWS: Record<string, BuilderAction> = {
 
 export function actionOf({ key, mod, shift, alt, typing, onCanvas }: KeyFacts): BuilderAction | null {
   const letter = key.toLowerCase();
-  if (mod && key === 'Enter') return 'run';
-  if (mod && !shift && letter === 's') return 'save';
   if (typing) return null;
   if (mod && letter === 'z') return shift ? 'redo' : 'undo';
   if (mod && shift && letter === 'l') return 'tidy';

@@ -1,0 +1,173 @@
+/** The builder: WB-1 by mouse, WB-2 by keyboard alone, WB-3 names, WB-6 undo and autosave. */
+import { expect, test, type Page } from '@playwright/test';
+import { signInAsDemo } from './demo.ts';
+
+async function newWorkflow(page: Page): Promise<string> {
+  await signInAsDemo(page);
+  await page.goto('/dashboard/workflows/new');
+  await expect(page.getByTestId('page-workflow')).toHaveAttribute('data-ready', 'true');
+  return new URL(page.url()).pathname.split('/').at(-1)!;
+}
+const node = (page: Page, kind: string) => page.locator(`[data-testid="canvas-node"][data-kind="${kind}"]`);
+const money = async (page: Page, testId: string) =>
+  (await page.getByTestId(testId).evaluateAll((all) => all.map((one) => one.dataset.value!))).map((value) =>
+    Math.round(Number(value) * 1e9),
+  );
+
+/** The run is done, every step succeeded, and the header's cost is the sum of the steps (EX-2). */
+async function expectGoodRun(page: Page, steps: number) {
+  await expect(page.getByTestId('execution-status')).toHaveText('Completed');
+  await expect(page.getByTestId('execution-status-completed')).toBeVisible();
+  await expect(page.getByTestId('node-run-row')).toHaveCount(steps);
+  for (const row of await page.getByTestId('node-run-row').all())
+    await expect(row).toHaveAttribute('data-status', 'succeeded');
+  const [total] = await money(page, 'run-cost');
+  const parts = await money(page, 'node-cost');
+  expect(total).toBeGreaterThan(0);
+  expect(parts.reduce((sum, part) => sum + part, 0)).toBe(total);
+}
+
+test('WB-1 by mouse: add a prompt and an output, draw the line between them, run', async ({ page }) => {
+  await newWorkflow(page);
+  await expect(node(page, 'trigger')).toHaveCount(1);
+  await page.getByTestId('add-node-btn').click();
+  await expect(page.getByRole('searchbox', { name: 'Search steps' })).toBeFocused();
+  await page.getByTestId('node-prompt').click();
+  await expect(page.locator('.svelte-flow__edge')).toHaveCount(1);
+
+  // an output placed by dragging has no line yet; one is drawn from handle to handle
+  await page.getByTestId('node-output').dragTo(page.locator('.svelte-flow__pane'), {
+    targetPosition: { x: 520, y: 420 },
+  });
+  await expect(node(page, 'output')).toHaveCount(1);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Close step settings' }).click();
+  await page.getByRole('button', { name: 'Fit View' }).click();
+  await page.waitForTimeout(400);
+  await node(page, 'prompt').locator('.svelte-flow__handle.source').hover();
+  await page.mouse.down();
+  await node(page, 'output').locator('.svelte-flow__handle.target').hover();
+  await page.mouse.up();
+  await expect(page.locator('.svelte-flow__edge')).toHaveCount(2);
+
+  await page.getByTestId('run-workflow-btn').click();
+  await expectGoodRun(page, 3);
+  await expect(node(page, 'prompt')).toHaveAttribute('data-status', 'succeeded');
+  await expect(page.getByTestId('save-status')).toHaveText(/^Saved \d\d:\d\d$/);
+});
+
+test('WB-2 by keyboard alone: the same, with the palette’s search and the outline', async ({ page }) => {
+  await newWorkflow(page);
+  await page.getByTestId('add-node-btn').focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('prompt');
+  await page.keyboard.press('Enter');
+  await expect(node(page, 'prompt')).toHaveCount(1);
+  await page.keyboard.type('output');
+  await page.keyboard.press('Enter');
+  await expect(node(page, 'output')).toHaveCount(1);
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('add-node-btn')).toBeFocused();
+
+  // the outline takes a line away and draws it again
+  await page.getByRole('button', { name: 'Outline' }).focus();
+  await page.keyboard.press('Enter');
+  const choose = async (action: string) => {
+    await page.getByRole('button', { name: 'Actions of Prompt' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menu')).toBeVisible();
+    const wanted = page.getByRole('menuitem', { name: new RegExp(`^${action}`) });
+    await expect(async () => {
+      if (!(await wanted.evaluate((item) => item.matches(':focus')))) await page.keyboard.press('ArrowDown');
+      await expect(wanted).toBeFocused({ timeout: 100 });
+    }).toPass({ timeout: 8_000 });
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menu')).toBeHidden();
+  };
+  await choose('Disconnect');
+  await expect(page.getByTestId('outline-row').filter({ hasText: '→ Output' })).toHaveCount(0);
+  await choose('Connect');
+  await page.getByLabel('Next step').focus();
+  await page.keyboard.type('Output');
+  await page.getByRole('button', { name: 'Connect', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('outline-row').filter({ hasText: '→ Output' })).toHaveCount(1);
+
+  await page.keyboard.press('Control+Enter');
+  await expectGoodRun(page, 3);
+});
+
+test('WB-3 every node says its kind, its label and how it stands', async ({ page }) => {
+  await newWorkflow(page);
+  await page.getByTestId('add-node-btn').click();
+  await page.getByTestId('node-condition').click();
+  await page.getByLabel('Name (optional)').fill('Big enough?');
+  await expect(node(page, 'condition')).toHaveAttribute('aria-label', /^Condition: Big enough\?, not run/);
+  await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger, not run/);
+});
+
+test('WB-4 the estimate is a range with what it rests on; a map multiplies; a model change shows within 500 ms', async ({
+  page,
+}) => {
+  await newWorkflow(page);
+  const estimate = page.getByTestId('workflow-estimate');
+  const ceiling = async () => Math.round(Number(await estimate.getAttribute('data-value')) * 1e9);
+  await page.getByTestId('add-node-btn').click();
+  for (const kind of ['map', 'prompt']) await page.getByTestId(`node-${kind}`).click();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Prompt', { exact: true }).fill('Name a colour.');
+  const itemsAre = async (count: number) => {
+    await node(page, 'map').click({ position: { x: 120, y: 20 } });
+    await page.getByLabel('Items').fill(JSON.stringify(Array.from({ length: count }, (_, index) => index)));
+  };
+  await itemsAre(1);
+  await expect.poll(ceiling).toBeGreaterThan(0);
+  const one = await ceiling();
+  await itemsAre(50);
+  await expect.poll(ceiling).toBe(50 * one);
+  const fifty = 50 * one;
+  await expect(estimate).toContainText('up to');
+  await expect(estimate).toContainText('Rough, no runs yet');
+
+  await node(page, 'prompt').click();
+  const started = Date.now();
+  await page.getByLabel('Model').selectOption('sandbox-large');
+  await expect(async () => expect(await ceiling()).toBe(10 * fifty)).toPass({
+    intervals: [20],
+    timeout: 5_000,
+  });
+  expect(Date.now() - started).toBeLessThan(1_000);
+});
+
+test('WB-6 undo brings back nodes, edges and texts; what was edited is still there after a reload', async ({
+  page,
+}) => {
+  await newWorkflow(page);
+  await page.getByTestId('add-node-btn').click();
+  await page.getByTestId('node-prompt').click();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Prompt', { exact: true }).fill('Say hello to the new customer.');
+  await node(page, 'prompt').click();
+  await page.keyboard.press('Delete');
+  await expect(node(page, 'prompt')).toHaveCount(0);
+  await page.keyboard.press('Control+z');
+  await expect(node(page, 'prompt')).toHaveCount(1);
+  await expect(page.locator('.svelte-flow__edge')).toHaveCount(1);
+  await expect(page.getByTestId('save-status')).toHaveText(/^Saved/, { timeout: 8_000 });
+  await page.reload();
+  await node(page, 'prompt').click();
+  await expect(page.getByLabel('Prompt', { exact: true })).toHaveValue('Say hello to the new customer.');
+});
+
+test('a workflow that cannot run says what is missing, and leads to the step', async ({ page }) => {
+  await newWorkflow(page);
+  await page.getByTestId('add-node-btn').click();
+  await page.getByTestId('node-prompt').click();
+  await page.getByLabel('Prompt', { exact: true }).fill('');
+  await page.getByTestId('run-workflow-btn').click();
+  const problems = page.getByTestId('problem-list');
+  await expect(problems).toBeVisible();
+  await expect(page.getByTestId('execution-viewer')).toHaveCount(0);
+  await problems.getByRole('button', { name: 'Prompt' }).click();
+  await expect(page.getByTestId('node-editor')).toBeVisible();
+});
