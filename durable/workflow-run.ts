@@ -52,8 +52,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
       if (!this.#store.order()) return null;
-      // who sees the end here finds index row and outputs written
-      if (ENDED.includes(this.#store.run().status)) await this.#reporter.report();
+      // who sees the end here finds index row and outputs written; who sees that money is missing and tops up finds the run waiting
+      const { status } = this.#store.run();
+      if (ENDED.includes(status) || status === 'paused_budget') await this.#reporter.report();
       return runView(this.#store, this.#machine().plan, page);
     }
 

@@ -187,6 +187,34 @@ describe('an execution', () => {
     expect(done.costNanoUsd).toBe(of(done, 'one').costNanoUsd + of(done, 'two').costNanoUsd);
   });
 
+  it('goes on by itself when the budget that stopped it is raised', async () => {
+    const { fetch } = await makeTeam('admin');
+    const budget = await json(
+      await fetch('/api/token-tracking/budget', {
+        json: {
+          scope: { type: 'team' },
+          window: 'month',
+          timeZone: 'UTC',
+          limitNanoUsd: 40_000,
+          policy: 'block',
+        },
+      }),
+    );
+    const { id } = await run(fetch, {
+      nodes: [start, ask('one', 'Say one'), ask('two', 'Say two'), node('out', 'output', {})],
+      edges: [edge('start', 'one'), edge('one', 'two'), edge('two', 'out')],
+    });
+    const paused = await until(fetch, id, 'paused_budget', 'completed', 'failed');
+    expect(paused.refusal).toMatchObject({ reason: 'budget_exceeded', budgetId: budget.id });
+    await fetch(`/api/token-tracking/budget/${budget.id}`, {
+      method: 'PATCH',
+      json: { limitNanoUsd: 1_000_000 },
+    });
+    const done = await until(fetch, id, 'completed', 'failed');
+    expect(of(done, 'one')).toEqual(of(paused, 'one'));
+    expect(done.costNanoUsd).toBe(of(done, 'one').costNanoUsd + of(done, 'two').costNanoUsd);
+  });
+
   it('is cancelled at once, whatever runs', async () => {
     const { fetch } = await makeTeam('runner');
     const editor = await makeTeam('editor');

@@ -5,6 +5,7 @@ import { SCOPE_TYPES, WINDOWS, type Budget, type Scope } from '../../domain/budg
 import { isTimeZone } from '../../domain/budget/periods.ts';
 import { audit } from '../../store/audit.ts';
 import { scopeExists } from '../../store/nouns.ts';
+import { resumeAfterTopUp } from '../../store/paused-runs.ts';
 import { findTeam } from '../../store/teams.ts';
 import { byCaller } from '../audited.ts';
 import { Refused } from '../errors.ts';
@@ -188,7 +189,7 @@ export const budgets = newRoutes()
     createRoute({
       method: 'patch',
       path: `${path}/{id}`,
-      summary: 'Change a budget; the effect is immediate',
+      summary: 'Change a budget; the effect is immediate, and runs that wait for it ask again',
       request: { params, body: jsonBody(change) },
       responses: answers(200, 'The budget as it stands now.', budgetSchema),
     }),
@@ -205,6 +206,7 @@ export const budgets = newRoutes()
         before: limitsOf(before),
         after: limitsOf(status),
       });
+      c.executionCtx.waitUntil(resumeAfterTopUp(c.get('services'), c.get('actor').teamId));
       return c.json(status, 200);
     },
   )
@@ -227,6 +229,7 @@ export const budgets = newRoutes()
         target: id,
         before: limitsOf(before),
       });
+      c.executionCtx.waitUntil(resumeAfterTopUp(c.get('services'), c.get('actor').teamId));
       return c.body(null, 204);
     },
   );
