@@ -20,7 +20,6 @@ export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog
       port: 0,
       log: new Log(LogLevel.WARN),
       cf: false,
-      unsafeTriggerHandlers: true,
       telemetry: { enabled: false },
       resourcePersistencePath: dataDir,
       ...(onLog ? { handleStructuredLogs: onLog } : {}),
@@ -72,7 +71,9 @@ export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog
     },
     /** one tick of the cron trigger: locally they never fire by themselves */
     async tick(cron = '* * * * *') {
-      await mf.dispatchFetch(`http://localhost/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(cron)}`);
+      const worker = await mf.getWorker('prompt-manage');
+      const { outcome } = await worker.scheduled({ cron });
+      if (outcome !== 'ok') throw new Error(`the scheduled handler ended as ${outcome}`);
     },
     stop: () => mf.dispose(),
   };
