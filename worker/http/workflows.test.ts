@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { env } from 'cloudflare:workers';
 import { makeTeam } from '../../tests/workers/fixtures.ts';
 
 const definition = {
@@ -43,6 +44,30 @@ describe('workflows', () => {
 
     expect((await fetch(`/api/workflows/${id}`, { method: 'DELETE' })).status).toBe(200);
     expect((await fetch(`/api/workflows/${id}`)).status).toBe(404);
+  });
+
+  it('are listed with what starts them, how often they ran and what that cost', async () => {
+    const { fetch, teamId } = await makeTeam('editor');
+    const { id } = await json(await fetch('/api/workflows', { json: definition }));
+    const row = async () => (await json(await fetch('/api/workflows'))).data[0];
+    expect(await row()).toMatchObject({
+      trigger: 'manual',
+      runs: 0,
+      averageCostNanoUsd: null,
+      monthCostNanoUsd: 0,
+    });
+    const now = new Date().toISOString();
+    for (const [run, status, cost, at] of [
+      ['exec_a', 'completed', 100, now],
+      ['exec_b', 'completed', 301, '2020-01-01T00:00:00.000Z'],
+      ['exec_c', 'failed', 7, now],
+    ])
+      await env.DB.prepare(
+        `insert into execution (id, team_id, workflow_id, definition_hash, status, "trigger", cost_nano_usd, created_at) values (?, ?, ?, 'h', ?, 'api', ?, ?)`,
+      )
+        .bind(`${run}_${id}`, teamId, id, status!, cost!, at!)
+        .run();
+    expect(await row()).toMatchObject({ runs: 3, averageCostNanoUsd: 201, monthCostNanoUsd: 107 });
   });
 
   it('refuse a save over somebody else’s', async () => {

@@ -46,6 +46,13 @@ const summarySchema = z
     nodeCount: z.int(),
     lastExecutionId: z.string().nullable(),
     lastExecutionStatus: z.string().nullable(),
+    /** what starts the draft: manual, api, ...; null without a trigger */
+    trigger: z.string().nullable(),
+    runs: z.int(),
+    /** over its completed runs; null when there is none */
+    averageCostNanoUsd: z.int().nullable(),
+    /** runs begun in this calendar month, UTC */
+    monthCostNanoUsd: z.int(),
     createdAt: z.string(),
     updatedAt: z.string(),
   })
@@ -96,7 +103,9 @@ export const workflows = newRoutes()
     }),
     async (c) => {
       const { limit, cursor } = c.req.valid('query');
-      return c.json(await listWorkflows(c.get('services').db, c.get('actor').teamId, limit, cursor), 200);
+      const { db, now } = c.get('services');
+      const monthStart = `${new Date(now()).toISOString().slice(0, 7)}-01T00:00:00.000Z`;
+      return c.json(await listWorkflows(db, c.get('actor').teamId, { limit, cursor, monthStart }), 200);
     },
   )
   .openapi(

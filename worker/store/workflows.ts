@@ -45,8 +45,12 @@ export async function findWorkflow(db: Db, teamId: string, id: string): Promise<
   return row ? typed(row) : null;
 }
 
-/** Newest first, each with its latest execution; `cursor` is the last id of the page before. */
-export async function listWorkflows(db: Db, teamId: string, limit: number, cursor?: string) {
+/** Newest first, each with its latest execution and what its runs cost, in all and since `monthStart`; `cursor` is the last id of the page before. */
+export async function listWorkflows(
+  db: Db,
+  teamId: string,
+  { limit, cursor, monthStart }: { limit: number; cursor?: string; monthStart: string },
+) {
   const rows = await db
     .select({
       id: workflow.id,
@@ -62,6 +66,14 @@ export async function listWorkflows(db: Db, teamId: string, limit: number, curso
       lastExecutionStatus: sql<
         string | null
       >`(select e.status from ${execution} e where e.workflow_id = ${workflow}.id order by e.id desc limit 1)`,
+      trigger: sql<
+        string | null
+      >`(select json_extract(n.value, '$.config.on') from json_each(${workflow.draft}, '$.nodes') n where json_extract(n.value, '$.kind') = 'trigger' limit 1)`,
+      runs: sql<number>`(select count(*) from ${execution} e where e.workflow_id = ${workflow}.id)`,
+      averageCostNanoUsd: sql<
+        number | null
+      >`(select cast(round(avg(e.cost_nano_usd)) as integer) from ${execution} e where e.workflow_id = ${workflow}.id and e.status = 'completed')`,
+      monthCostNanoUsd: sql<number>`(select coalesce(sum(e.cost_nano_usd), 0) from ${execution} e where e.workflow_id = ${workflow}.id and e.created_at >= ${monthStart})`,
       createdAt: workflow.createdAt,
       updatedAt: workflow.updatedAt,
     })

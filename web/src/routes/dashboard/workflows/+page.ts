@@ -2,7 +2,7 @@ import { call } from '$lib/api.ts';
 import type { Listed } from '$lib/shapes.ts';
 import type { PageLoad } from './$types';
 
-/** One row of GET /api/workflows; figures a server does not send yet are absent. */
+/** One row of GET /api/workflows. */
 export interface WorkflowRow {
   id: string;
   name: string;
@@ -10,12 +10,12 @@ export interface WorkflowRow {
   publishedVersion: number | null;
   draftRevision: number;
   nodeCount: number;
-  trigger?: string | null;
+  trigger: string | null;
   lastExecutionId: string | null;
   lastExecutionStatus: string | null;
-  runs?: number;
-  averageCostNanoUsd?: number | null;
-  monthCostNanoUsd?: number;
+  runs: number;
+  averageCostNanoUsd: number | null;
+  monthCostNanoUsd: number;
   updatedAt: string;
 }
 
