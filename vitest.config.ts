@@ -57,6 +57,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        // real processes on a crowded machine get a second try; it is listed
+        retry: 1,
         },
       },
     ],

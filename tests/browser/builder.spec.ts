@@ -117,7 +117,11 @@ test('WB-4 the estimate is a range with what it rests on; a map multiplies; a mo
   await page.keyboard.press('Escape');
   await page.getByLabel('Prompt', { exact: true }).fill('Name a colour.');
   const itemsAre = async (count: number) => {
-    await node(page, 'map').click({ position: { x: 120, y: 20 } });
+    // the canvas may still be gliding to the step just added: a click on the way misses the header
+    await expect(async () => {
+      await node(page, 'map').click({ position: { x: 120, y: 20 } });
+      await expect(page.getByLabel('Items')).toBeVisible({ timeout: 1_000 });
+    }).toPass();
     await page.getByLabel('Items').fill(JSON.stringify(Array.from({ length: count }, (_, index) => index)));
   };
   await itemsAre(1);
