@@ -41,11 +41,12 @@ export const authenticate = createMiddleware<AppEnv>(async function authenticate
   await next();
 });
 
-/** The team a request names: in its path, else in X-Team-Id (a WebSocket cannot set headers: ?team). */
+/** The team a request names: in its path, else in X-Team-Id; a WebSocket and a download link cannot set headers: ?team. */
 function wantedTeam(c: Context<AppEnv>, routePath: string): string | undefined {
   if (/^\/api\/teams\/:id(\/|$)/.test(routePath)) return c.req.path.split('/')[3];
-  const socket = c.req.header('upgrade')?.toLowerCase() === 'websocket';
-  return c.req.header('x-team-id') ?? (socket ? c.req.query('team') : undefined);
+  const headerless =
+    c.req.header('upgrade')?.toLowerCase() === 'websocket' || routePath === '/api/outputs/export';
+  return c.req.header('x-team-id') ?? (headerless ? c.req.query('team') : undefined);
 }
 
 /** The caller's place in the wanted team (default: the one used last, else the first joined). Another's team is 404. */

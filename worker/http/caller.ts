@@ -32,7 +32,7 @@ async function keyOf(c: Context<AppEnv>, text: string): Promise<ApiKey> {
   const { db, now } = c.get('services');
   const key = text.trim();
   if (!isApiKey(key)) throw refusedKey();
-  const hash = await hashKey(key);
+  const hash = hashKey(key);
   let found = rememberedKey(hash, now());
   if (!found) {
     found = await findKeyByHash(db, hash);

@@ -1,5 +1,6 @@
 /** Every provider, once. */
 import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
+import { anthropicMessages } from './formats/anthropic-messages.ts';
 import { openaiChat } from './formats/openai-chat.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
@@ -7,7 +8,7 @@ import { sandbox } from './sandbox.ts';
 export const PROVIDERS = [sandbox, openai] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
-const FORMATS: readonly FormatReader[] = [openaiChat];
+const FORMATS: readonly FormatReader[] = [openaiChat, anthropicMessages];
 
 export const providerOf = (id: string): Provider | null =>
   PROVIDERS.find((provider) => provider.id === id) ?? null;

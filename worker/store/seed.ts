@@ -93,7 +93,7 @@ const demoKey = ({ newId, now }: Services, teamId: string, createdBy: string, ke
 
 async function keepKey(services: Services, teamId: string, actorId: string, key: string) {
   const { db } = services;
-  const hash = await hashKey(key);
+  const hash = hashKey(key);
   const found = await db.query.apiKey.findFirst({ where: eq(apiKey.hash, hash) });
   if (found) return;
   await db.batch([

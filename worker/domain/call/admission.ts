@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../result.ts';
 import type { CallRoute, PaidCallDeps, PaidCallRequest } from './paid-call.ts';
 
 /** A hold lives this long unless renewed: a dead Worker's money is settled or released soon. */
-export const HOLD_TTL_MS = 90_000;
+export const HOLD_TTL_MS = 45_000;
 
 /** A call whose worst case is held: it may be sent, and must be settled. */
 export interface Admitted {

@@ -5,6 +5,7 @@ import { memoryJudge, MemoryJournal, openBooks } from '../budget/memory-journal.
 import type { ForwardRequest, ProviderFailure } from '../contracts/provider.ts';
 import type { Price } from '../cost/price.ts';
 import { err, ok, type Result } from '../result.ts';
+import { HOLD_TTL_MS } from './admission.ts';
 import type { CallRoute, PaidCallDeps, PaidCallRequest } from './paid-call.ts';
 import { paidCalls } from './paid-calls.ts';
 
@@ -367,7 +368,7 @@ describe('a paid call', () => {
     await pass(20_000);
     await Promise.all(background);
     expect(totals()).toEqual({ spent: 0, held: CEILING });
-    expect(books.expire(nowMs + 90_000)).toBe(1);
+    expect(books.expire(nowMs + HOLD_TTL_MS)).toBe(1);
     expect(booked()).toMatchObject([{ costNanoUsd: CEILING, flags: ['unconfirmed'] }]);
   });
 
@@ -395,7 +396,7 @@ describe('a paid call', () => {
     expect(await result).toMatchObject({ ok: true });
     const times = renew.mock.calls.length;
     await pass(200_000);
-    expect([times, renew.mock.calls.length]).toEqual([6, 6]);
+    expect([times, renew.mock.calls.length]).toEqual([13, 13]);
   });
 
   it('ends at its deadline', async () => {

@@ -7,7 +7,7 @@ import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './pai
 import { paidStream } from './paid-stream.ts';
 import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
 
-const RENEW_EVERY_MS = 30_000;
+const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
 
 export function paidCalls(deps: PaidCallDeps): PaidCalls {

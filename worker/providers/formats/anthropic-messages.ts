@@ -1,0 +1,251 @@
+/** Anthropic's messages wire format: what a request may cost, and text and usage out of bodies and streams. */
+import type { FormatReader, ReportedUsage, StreamReader } from '../../domain/contracts/provider.ts';
+import { NO_USAGE } from '../../domain/cost/usage.ts';
+
+type Json = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+const tokens = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+
+function parsed(data: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(data);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What one usage object (or one of its iterations) counts; the kinds do not overlap. */
+interface Counts {
+  uncached: number;
+  cacheRead: number;
+  write5m: number;
+  write1h: number;
+  output: number;
+}
+
+const COUNTS = ['uncached', 'cacheRead', 'write5m', 'write1h', 'output'] as const;
+
+/** Cache writes by lifetime; what the flat total holds beyond the named parts goes to the dearer of the kinds in use. */
+function writesOf(raw: Json): { write5m: number; write1h: number } {
+  const flat = tokens(raw.cache_creation_input_tokens);
+  const parts = isObject(raw.cache_creation) ? raw.cache_creation : {};
+  const short = tokens(parts.ephemeral_5m_input_tokens) ?? 0;
+  const long = tokens(parts.ephemeral_1h_input_tokens) ?? 0;
+  if (flat === null || flat <= short + long) return { write5m: short, write1h: long };
+  return long === 0 ? { write5m: flat, write1h: 0 } : { write5m: short, write1h: flat - short };
+}
+
+/** Null when a total is missing or not a count. */
+function countsOf(raw: Json): Counts | null {
+  const uncached = tokens(raw.input_tokens);
+  const output = tokens(raw.output_tokens);
+  if (uncached === null || output === null) return null;
+  return { uncached, cacheRead: tokens(raw.cache_read_input_tokens) ?? 0, ...writesOf(raw), output };
+}
+
+/**
+ * Compaction, fallback and advisor rounds are billed beside what the top level shows: the larger of the top level and the sum of
+ * the iterations is charged, kind by kind.
+ */
+function withIterations(top: Counts, iterations: readonly Counts[]): Counts {
+  const sum = (kind: keyof Counts) => iterations.reduce((total, counts) => total + counts[kind], 0);
+  return Object.fromEntries(
+    COUNTS.map((kind) => [kind, Math.max(top[kind], sum(kind))]),
+  ) as unknown as Counts;
+}
+
+/** Anthropic's usage object as ours; null when it makes no sense. `other_models`: an iteration ran on a model that it names. */
+function normalised(raw: unknown): ReportedUsage | null {
+  if (!isObject(raw)) return null;
+  const top = countsOf(raw);
+  if (!top) return null;
+  const rounds = objects(raw.iterations);
+  const counts = withIterations(
+    top,
+    rounds.map(countsOf).filter((round) => round !== null),
+  );
+  const inputTokens = counts.uncached + counts.cacheRead + counts.write5m + counts.write1h;
+  if (!Number.isSafeInteger(inputTokens) || !Number.isSafeInteger(counts.output)) return null;
+  const details = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
+  const tools = isObject(raw.server_tool_use) ? raw.server_tool_use : {};
+  return {
+    usage: {
+      ...NO_USAGE,
+      inputTokens,
+      cacheReadTokens: counts.cacheRead,
+      cacheWriteTokens: counts.write5m,
+      cacheWrite1hTokens: counts.write1h,
+      outputTokens: counts.output,
+      reasoningTokens: Math.min(tokens(details.thinking_tokens) ?? 0, counts.output),
+      webSearches: tokens(tools.web_search_requests) ?? 0,
+    },
+    raw: JSON.stringify(raw),
+    flags: rounds.some((round) => typeof round.model === 'string') ? ['other_models'] : [],
+  };
+}
+
+/**
+ * Later values override, nulls never do, nothing is added up (B12). A later flat count of cache writes without its parts corrects
+ * the parts too: those of message_start would otherwise outlive the correction.
+ */
+function merged(earlier: Json, later: Json): Json {
+  const all: Json = { ...earlier };
+  for (const [name, value] of Object.entries(later)) {
+    if (value !== null && value !== undefined) all[name] = value;
+  }
+  const flat = tokens(later.cache_creation_input_tokens);
+  if (flat !== null && !isObject(later.cache_creation) && isObject(all.cache_creation)) {
+    const short = tokens(all.cache_creation.ephemeral_5m_input_tokens) ?? 0;
+    const long = tokens(all.cache_creation.ephemeral_1h_input_tokens) ?? 0;
+    const short5m = long === 0 ? flat : Math.min(short, flat);
+    all.cache_creation = {
+      ...all.cache_creation,
+      ephemeral_5m_input_tokens: short5m,
+      ephemeral_1h_input_tokens: flat - short5m,
+    };
+  }
+  return all;
+}
+
+const textOf = (content: unknown): string =>
+  objects(content)
+    .map((block) => (block.type === 'text' && typeof block.text === 'string' ? block.text : ''))
+    .join('');
+
+/** Where blocks and deltas keep what the model wrote: text, thinking, tool calls, compaction summaries. */
+const WRITTEN = ['text', 'thinking', 'data', 'name', 'partial_json'] as const;
+
+/** Everything the model wrote in one block or delta; what its tools found is input, not output. */
+function generatedIn(part: Json): string {
+  let text = '';
+  for (const name of WRITTEN) {
+    const value = part[name];
+    if (typeof value === 'string') text += value;
+  }
+  if (typeof part.content === 'string') text += part.content;
+  if (isObject(part.input) && Object.keys(part.input).length > 0) text += JSON.stringify(part.input);
+  return text;
+}
+
+function errorOf(body: unknown): string | null {
+  if (!isObject(body) || body.type !== 'error') return null;
+  if (isObject(body.error) && typeof body.error.message === 'string') return body.error.message;
+  return JSON.stringify(body.error ?? body).slice(0, 500);
+}
+
+class AnthropicMessagesStream implements StreamReader {
+  #usage: Json | null = null;
+  /** message_start's usage has the output of a first token only: the numbers count from the first message_delta on */
+  #final = false;
+  #text = '';
+  #generated = '';
+  #error: string | null = null;
+  #stopped = false;
+  #ended = false;
+
+  event(data: string): undefined {
+    const event = parsed(data);
+    if (!event) return;
+    this.#error ??= errorOf(event);
+    switch (event.type) {
+      case 'message_start':
+        if (isObject(event.message) && isObject(event.message.usage))
+          this.#usage = merged(this.#usage ?? {}, event.message.usage);
+        return;
+      case 'content_block_start':
+        if (isObject(event.content_block))
+          this.#write(event.content_block, event.content_block.type === 'text');
+        return;
+      case 'content_block_delta':
+        if (isObject(event.delta)) this.#write(event.delta, event.delta.type === 'text_delta');
+        return;
+      case 'message_delta':
+        if (isObject(event.usage)) {
+          this.#usage = merged(this.#usage ?? {}, event.usage);
+          this.#final ||= tokens(event.usage.output_tokens) !== null;
+        }
+        if (isObject(event.delta) && event.delta.stop_reason) this.#stopped = true;
+        return;
+      case 'message_stop':
+        this.#ended = true;
+    }
+  }
+
+  #write(part: Json, isText: boolean) {
+    this.#generated += generatedIn(part);
+    if (isText && typeof part.text === 'string') this.#text += part.text;
+  }
+
+  usage = () => (this.#usage && this.#final ? normalised(this.#usage) : null);
+  text = () => this.#text;
+  generated = () => this.#generated;
+  error = () => this.#error;
+  finishing = () => this.#stopped || this.#ended;
+  ended = () => this.#ended;
+}
+
+/** Anthropic pauses a turn after this many rounds of its own tools; a request may name a lower bound for each tool. */
+const SERVER_TOOL_ROUNDS = 10;
+
+const webSearchesOf = (body: Json): number =>
+  objects(body.tools)
+    .filter((tool) => typeof tool.type === 'string' && tool.type.startsWith('web_search'))
+    .reduce((sum, tool) => sum + (tokens(tool.max_uses) ?? SERVER_TOOL_ROUNDS), 0);
+
+/** Smallest thinking budget that Anthropic takes; it must also stay below max_tokens. */
+const LEAST_THINKING = 1024;
+
+/** Anthropic's error types that its SDK and its users know. */
+const ERROR_TYPES = new Set([
+  'invalid_request_error',
+  'authentication_error',
+  'billing_error',
+  'permission_error',
+  'not_found_error',
+  'request_too_large',
+  'rate_limit_error',
+  'timeout_error',
+  'api_error',
+  'overloaded_error',
+]);
+
+/** The type if Anthropic has it, else its general one. */
+export const anthropicErrorType = (type: unknown): string =>
+  typeof type === 'string' && ERROR_TYPES.has(type) ? type : 'api_error';
+
+export const anthropicMessages: FormatReader = {
+  format: 'anthropic_messages',
+
+  askOf: (body) => ({
+    maxOutputTokens: tokens(body.max_tokens),
+    choices: 1,
+    audio: false,
+    webSearches: webSearchesOf(body),
+  }),
+
+  withMaxOutput(body, maximum) {
+    const { thinking } = body;
+    const budget = isObject(thinking) ? tokens(thinking.budget_tokens) : null;
+    const tooMuch = budget !== null && budget >= maximum && maximum > LEAST_THINKING;
+    return {
+      ...body,
+      max_tokens: maximum,
+      ...(tooMuch ? { thinking: { ...(thinking as Json), budget_tokens: maximum - 1 } } : {}),
+    };
+  },
+
+  outgoing: (body, { model }) => ({ body: { ...body, model }, usageInjected: false }),
+
+  usageOf: (body) => (isObject(body) ? normalised(body.usage) : null),
+  textOf: (body) => (isObject(body) ? textOf(body.content) : ''),
+  generatedOf: (body) => (isObject(body) ? objects(body.content) : []).map(generatedIn).join(''),
+  errorOf,
+  errorEvent: ({ type, ...error }) =>
+    `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type: anthropicErrorType(type), ...error } })}\n\n`,
+  streamReader: () => new AnthropicMessagesStream(),
+};
