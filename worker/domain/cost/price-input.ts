@@ -41,8 +41,7 @@ const rateFields = {
   inputAudioPicoUsdPerToken: wholePico.optional(),
   outputAudioPicoUsdPerToken: wholePico.optional(),
 };
-const rateInput = z.strictObject(rateFields);
-type RateInput = z.infer<typeof rateInput>;
+type RateInput = z.infer<z.ZodObject<typeof rateFields>>;
 
 export const priceInputFields = {
   ...rateFields,
@@ -54,8 +53,7 @@ export const priceInputFields = {
   picoUsdPerWebSearch: wholePico.optional(),
   picoUsdPerRequest: wholePico.optional(),
 };
-const priceInput = z.strictObject(priceInputFields);
-export type PriceInput = z.infer<typeof priceInput>;
+export type PriceInput = z.infer<z.ZodObject<typeof priceInputFields>>;
 export type PriceBody = Pick<Price, 'rates' | 'tiers' | 'picoUsdPerWebSearch' | 'picoUsdPerRequest'>;
 
 /** What a price says in our integers, or every fault under its field's name. */
