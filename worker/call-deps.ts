@@ -11,6 +11,7 @@ import { err, ok } from './domain/result.ts';
 import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
+import { overridesOf } from './store/prices.ts';
 
 /** Providers that need no key are there for everybody. */
 export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
@@ -72,13 +73,16 @@ export function callDeps(services: CoreServices): PaidCallDeps {
     judge: (teamId) => services.judge(teamId),
     formatOf,
     async route({ teamId, model: name, format }) {
-      const connections = await connectionsOf(services, teamId);
+      const [connections, overrides] = await Promise.all([
+        connectionsOf(services, teamId),
+        overridesOf(services, teamId),
+      ]);
       const speaking = connections.filter(({ provider }) => providerOf(provider)?.formats.includes(format));
       const found = resolveModel(name, speaking, prices);
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
       const at = new Date(services.now()).toISOString();
-      const price = prices.lookup(connection.provider, model, at);
+      const price = prices.lookup(connection.provider, model, at, overrides);
       return ok({
         provider: connection.provider,
         model,

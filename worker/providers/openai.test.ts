@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { providerContract } from '../../tests/contracts/provider.ts';
 import type { Connection, ForwardRequest, ProviderDeps } from '../domain/contracts/provider.ts';
 import { openai } from './openai.ts';
-import { retryAfterMs } from './transport/openai-http.ts';
+import { retryAfterMs } from './transport/failure.ts';
 
 type Handler = (request: { body: string; message: IncomingMessage }, response: ServerResponse) => void;
 

@@ -1,0 +1,103 @@
+/** What went wrong between us and a provider, whatever client spoke to it: engine.md rule 5, in one place. */
+import type { Connection, ProviderDeps, ProviderFailure } from '../../domain/contracts/provider.ts';
+
+/** Longest error body kept for the caller. */
+const MAX_ERROR_CHARS = 16_384;
+/** How long connecting waits for the list of models. */
+export const TEST_TIMEOUT_MS = 15_000;
+
+/**
+ * A `fetch` that follows no redirects (they could lead to an address that connecting would have refused) and shows the body of an
+ * HTTP error to `keep` before its client reads it.
+ */
+export const guardedFetch =
+  (send: typeof fetch, keep: (body: string) => void): typeof fetch =>
+  async (input, init) => {
+    const response = await send(input, { ...init, redirect: 'manual' });
+    if (response.ok) return response;
+    if (response.status < 400) throw new Redirected(response.status);
+    const body = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARS);
+    keep(body);
+    return new Response(body, { status: response.status, headers: response.headers });
+  };
+
+class Redirected extends Error {
+  constructor(readonly status: number) {
+    super(`It answered with a redirect (${status}), which is not followed.`);
+  }
+}
+
+/** A failure as the contract has it. */
+export const failed = (
+  failure: ProviderFailure['failure'],
+  status: number,
+  message: string,
+  body: string | null = null,
+  retryAfterMs: number | null = null,
+): ProviderFailure => ({ reason: 'provider_failed', failure, status, message, retryAfterMs, body });
+
+const BROKEN = 'The connection broke before it answered.';
+const UNREACHABLE = failed('not_sent', 0, 'It could not be reached.');
+
+/** No answer came: a redirect, nobody there, or a connection that broke after the request may have been read. */
+export function connectionFailure(error: Error): ProviderFailure {
+  const redirect = causes(error).find((cause) => cause instanceof Redirected);
+  if (redirect) return failed('refused', 502, redirect.message);
+  return neverArrived(error) ? UNREACHABLE : failed('unknown', 0, BROKEN);
+}
+
+/** The failure as it may be told: a break is asked after once more, and the key does not travel on. */
+export async function settledFailure(
+  failure: ProviderFailure,
+  { baseUrl, apiKey }: Pick<Connection, 'apiKey'> & { baseUrl: string },
+  deps: Pick<ProviderDeps, 'listens'>,
+): Promise<ProviderFailure> {
+  const nobody = failure.message === BROKEN && !(await deps.listens(baseUrl));
+  return withoutKey(nobody ? UNREACHABLE : failure, apiKey);
+}
+
+/** What an HTTP error status says about the call (engine.md rule 5). */
+export function failureOf(status: number): ProviderFailure['failure'] {
+  if (status === 429 || status === 503) return 'not_sent';
+  return status >= 500 || status === 408 ? 'unknown' : 'refused';
+}
+
+const NEVER_ARRIVED =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|connection refused|DNS|CERT_|certificate|bad port/i;
+
+/** true when the request cannot have reached the provider: no address, no connection, no trust. */
+export const neverArrived = (error: Error) =>
+  causes(error).some((cause) =>
+    NEVER_ARRIVED.test(`${(cause as { code?: string }).code ?? ''} ${cause.message}`),
+  );
+
+function causes(error: Error): Error[] {
+  const chain: Error[] = [];
+  const visit = (cause: unknown) => {
+    if (!(cause instanceof Error) || chain.includes(cause) || chain.length > 8) return;
+    chain.push(cause);
+    if (cause instanceof AggregateError) cause.errors.forEach(visit);
+    visit(cause.cause);
+  };
+  visit(error);
+  return chain;
+}
+
+/** Retry-After as delay or date, or OpenAI's retry-after-ms; null when absent or nonsense. Dates are measured by the answer's own Date header. */
+export function retryAfterMs(headers: Headers | undefined): number | null {
+  const ms = Number(headers?.get('retry-after-ms') ?? NaN);
+  if (Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
+  const after = headers?.get('retry-after');
+  if (!after) return null;
+  const seconds = Number(after);
+  if (Number.isFinite(seconds)) return seconds >= 0 ? Math.ceil(seconds * 1000) : null;
+  const wait = Date.parse(after) - Date.parse(headers?.get('date') ?? '');
+  return Number.isFinite(wait) ? Math.max(0, wait) : null;
+}
+
+/** Some servers repeat the key in their error: it must not travel on. */
+function withoutKey(failure: ProviderFailure, apiKey: string): ProviderFailure {
+  if (apiKey.length < 8) return failure;
+  const clean = (text: string) => text.replaceAll(apiKey, '[key]');
+  return { ...failure, message: clean(failure.message), body: failure.body && clean(failure.body) };
+}
