@@ -70,7 +70,7 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
       if (!answer.ok) throw new Error(answer.error.message);
       const reader = formatOf(format()).streamReader({ usageInjected: false, choices: 1 });
       for (const event of (await answer.value.text()).split('\n\n').filter(Boolean))
-        reader.event(event.replace(/^data: /, ''));
+        reader.event(event.replace(/^(event: .*\n)?data: /, ''));
       expect(reader.ended()).toBe(true);
       expect(reader.text()).not.toBe('');
       expect(reader.usage()?.usage.outputTokens).toBeGreaterThan(0);

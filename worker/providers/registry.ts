@@ -1,5 +1,6 @@
 /** Every provider, once. */
 import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
+import { anthropic } from './anthropic.ts';
 import { anthropicMessages } from './formats/anthropic-messages.ts';
 import { geminiGenerate } from './formats/gemini-generate.ts';
 import { openaiChat } from './formats/openai-chat.ts';
@@ -7,7 +8,7 @@ import { gemini } from './gemini.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
-export const PROVIDERS = [sandbox, openai, gemini] as const satisfies readonly Provider[];
+export const PROVIDERS = [sandbox, openai, anthropic, gemini] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
 const FORMATS: readonly FormatReader[] = [openaiChat, anthropicMessages, geminiGenerate];

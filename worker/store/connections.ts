@@ -67,6 +67,7 @@ export async function connectionsOf(services: CoreServices, teamId: string): Pro
 function deploymentConnections({ vars }: CoreServices): LiveConnection[] {
   const given = [
     { provider: 'openai', apiKey: vars.OPENAI_API_KEY, baseUrl: vars.OPENAI_BASE_URL },
+    { provider: 'anthropic', apiKey: vars.ANTHROPIC_API_KEY, baseUrl: vars.ANTHROPIC_BASE_URL },
     { provider: 'gemini', apiKey: vars.GEMINI_API_KEY, baseUrl: vars.GEMINI_BASE_URL },
   ];
   return given
