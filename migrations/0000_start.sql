@@ -202,6 +202,18 @@ CREATE TABLE `output` (
 CREATE UNIQUE INDEX `output_once` ON `output` (`execution_id`,`node_id`,`item_key`);--> statement-breakpoint
 CREATE INDEX `output_team` ON `output` (`team_id`,`id`);--> statement-breakpoint
 CREATE INDEX `output_workflow` ON `output` (`workflow_id`,`id`);--> statement-breakpoint
+CREATE TABLE `price_override` (
+	`team_id` text NOT NULL,
+	`provider` text NOT NULL,
+	`model` text NOT NULL,
+	`version` integer NOT NULL,
+	`effective_from` text NOT NULL,
+	`rates` text NOT NULL,
+	`created_by` text NOT NULL,
+	`created_at` text NOT NULL,
+	PRIMARY KEY(`team_id`, `provider`, `model`, `version`)
+);
+--> statement-breakpoint
 CREATE TABLE `prompt` (
 	`id` text PRIMARY KEY NOT NULL,
 	`team_id` text NOT NULL,

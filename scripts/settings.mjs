@@ -7,8 +7,9 @@ import { varsSchema } from '../worker/env.ts';
 const KEY = /^pm_[A-Za-z0-9]+_[A-Za-z0-9_-]+$/;
 /** Names that look like ours but are not: a typing mistake must not be silently ignored. */
 const OURS =
-  /^(OPENAI|ANTHROPIC|GEMINI)_(BASE_URL|API_KEY)$|^(PORT|DATA_DIR|DEMO_API_KEY|DEMO_PASSWORD|ALLOW_PRIVATE_NETWORK|MASTER_KEY|SMTP_URL|PUBLIC_URL)$/;
-const ALIKE = /^(DEMO_|MASTER_K|SMTP_U|ALLOW_PRIV|DATA_DI|(OPENAI|ANTHROPIC|GEMINI)_(BASE|API|KEY|URL))/;
+  /^(OPENAI|ANTHROPIC|GEMINI)_(BASE_URL|API_KEY)$|^(PORT|DATA_DIR|DEMO_API_KEY|DEMO_PASSWORD|ALLOW_PRIVATE_NETWORK|MASTER_KEY|SMTP_URL|PUBLIC_URL|PRICE_OVERRIDES)$/;
+const ALIKE =
+  /^(DEMO_|MASTER_K|SMTP_U|ALLOW_PRIV|DATA_DI|PRICE_O|(OPENAI|ANTHROPIC|GEMINI)_(BASE|API|KEY|URL))/;
 /** read by the official SDKs themselves; none of our business */
 const THEIRS = /^OPENAI_API_(TYPE|VERSION)$/;
 

@@ -11,6 +11,7 @@ import { err, ok } from './domain/result.ts';
 import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
+import { overridesOf } from './store/prices.ts';
 
 /** Providers that need no key are there for everybody. */
 export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
@@ -27,8 +28,14 @@ export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
   trusted: true,
 }));
 
+/** On one machine the launcher binds the network itself (scripts/server.mjs): a hop less than Miniflare's own way out. Absent on Cloudflare. */
+function wayOut(env: Env): typeof fetch {
+  const { NETWORK } = env as { NETWORK?: Fetcher };
+  return NETWORK ? (input, init) => NETWORK.fetch(input, init) : (input, init) => fetch(input, init);
+}
+
 export const providerDeps = (services: CoreServices): ProviderDeps => ({
-  fetch: (input, init) => fetch(input, init),
+  fetch: wayOut(services.env),
   count: {
     text: async (model, text) =>
       (await services.counter.countText({ provider: 'sandbox', model }, text)).tokens,
@@ -66,13 +73,16 @@ export function callDeps(services: CoreServices): PaidCallDeps {
     judge: (teamId) => services.judge(teamId),
     formatOf,
     async route({ teamId, model: name, format }) {
-      const connections = await connectionsOf(services, teamId);
+      const [connections, overrides] = await Promise.all([
+        connectionsOf(services, teamId),
+        overridesOf(services, teamId),
+      ]);
       const speaking = connections.filter(({ provider }) => providerOf(provider)?.formats.includes(format));
       const found = resolveModel(name, speaking, prices);
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
       const at = new Date(services.now()).toISOString();
-      const price = prices.lookup(connection.provider, model, at);
+      const price = prices.lookup(connection.provider, model, at, overrides);
       return ok({
         provider: connection.provider,
         model,

@@ -1,8 +1,24 @@
 /** Vars and secrets, parsed once. Bindings are typed by `wrangler types` (worker-configuration.d.ts). */
 import { z } from 'zod';
+import { deploymentPriceSchema } from './domain/cost/price-input.ts';
 
 const url = z.url({ protocol: /^https?$/ });
 const flag = z.enum(['0', '1']).transform((value) => value === '1');
+
+/** A var that is JSON text; wrangler hands some over parsed. */
+const jsonOf = <S extends z.ZodType>(schema: S) =>
+  z
+    .unknown()
+    .transform((value, context) => {
+      if (typeof value !== 'string') return value;
+      try {
+        return JSON.parse(value) as unknown;
+      } catch {
+        context.issues.push({ code: 'custom', message: 'must be JSON', input: value });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 
 export const varsSchema = z.object({
   OPENAI_BASE_URL: url.optional(),
@@ -18,6 +34,8 @@ export const varsSchema = z.object({
   PUBLIC_URL: url.optional(),
   /** the local launcher's own password for /api/operator/*; absent = there are no such routes */
   OPERATOR_TOKEN: z.string().min(24).optional(),
+  /** JSON array of prices over the shipped ones, below a team's own */
+  PRICE_OVERRIDES: jsonOf(z.array(deploymentPriceSchema).max(1_000)).optional(),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
 });
 export type Vars = z.infer<typeof varsSchema>;

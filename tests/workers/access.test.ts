@@ -73,7 +73,10 @@ const BODIES: Record<string, unknown> = {
 };
 
 /** Routes whose parameter names something that all teams share, so an unknown one is not 404; with the reason. */
-const NOT_A_TEAMS_THING: Record<string, string> = {};
+const NOT_A_TEAMS_THING: Record<string, string> = {
+  'PUT /api/models/:id/price':
+    "sets the caller's own price; an unknown model may have one (422 asks for its provider)",
+};
 
 /** A run, once the ledger's queue has written it. */
 async function runOf({ fetch }: Team): Promise<Record<string, string>> {

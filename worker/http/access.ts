@@ -58,6 +58,7 @@ export const ACCESS: Record<string, Access> = {
   'DELETE /api/data-sources/:id': 'data.write',
   // money
   'GET /api/models': 'team.read',
+  'PUT /api/models/:id/price': 'price.write',
   'POST /api/token-tracking/estimate': 'usage.read',
   // prompts
   'GET /api/prompts': 'prompt.read',

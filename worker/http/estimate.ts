@@ -3,10 +3,12 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { chatInputOf, type ChatInput } from '../domain/cost/chat-input.ts';
 import { maxOutputOf } from '../domain/cost/ceiling.ts';
 import { estimateOf, type Candidate } from '../domain/cost/estimate.ts';
-import type { PriceTable } from '../domain/cost/price-table.ts';
+import type { Price } from '../domain/cost/price.ts';
+import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
 import { SANDBOX } from '../domain/cost/sandbox-prices.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { overridesOf } from '../store/prices.ts';
 import { Refused } from './errors.ts';
 import { answers, jsonBody, newRoutes } from './routes.ts';
 
@@ -75,18 +77,22 @@ export const estimate = newRoutes().openapi(
     responses: answers(200, 'Tokens, an honest range of cost, and cheaper models.', estimateSchema),
   }),
   async (c) => {
-    const { db, vars, prices, counter, now } = c.get('services');
+    const services = c.get('services');
+    const { db, vars, prices, counter, now } = services;
     const { teamId } = c.get('actor');
     const body = c.req.valid('json');
-    const connected = await connectedProviders(db, vars, teamId);
-    const ref = prices.resolve(body.model, connected);
+    const [connected, overrides] = await Promise.all([
+      connectedProviders(db, vars, teamId),
+      overridesOf(services, teamId),
+    ]);
+    const ref = prices.resolve(body.model, connected, overrides);
     if (!ref) throw new Refused({ reason: 'model_not_found', model: body.model });
 
     const chat = body.messages ? chatOf(body) : null;
     const count = await (chat ? counter.countChat(ref, chat) : counter.countText(ref, body.text ?? ''));
     const history = await outputTokensOfLastRuns(db, { teamId, ...ref, promptId: body.promptId });
     const pricedAt = new Date(now()).toISOString();
-    const price = prices.lookup(ref.provider, ref.model, pricedAt);
+    const price = prices.lookup(ref.provider, ref.model, pricedAt, overrides);
     const answer = estimateOf({
       count,
       price,
@@ -97,7 +103,9 @@ export const estimate = newRoutes().openapi(
         body.maxOutputTokens,
       ),
       bounds: { audio: chat?.audio ?? false },
-      candidates: candidatesFor(ref.provider, connected, prices, pricedAt),
+      candidates: candidatesFor(ref.provider, connected, prices, (model) =>
+        prices.lookup(model.provider, model.model, pricedAt, overrides),
+      ),
     });
     return c.json(
       {
@@ -125,14 +133,14 @@ function candidatesFor(
   provider: string,
   connected: readonly string[],
   prices: PriceTable,
-  atIso: string,
+  priceOf: (model: ModelRef) => Price | null,
 ): Candidate[] {
   const within = provider === SANDBOX ? [SANDBOX] : connected.filter((id) => id !== SANDBOX);
   return prices
     .models()
     .filter((info) => within.includes(info.provider) && !/-(slow|flaky|429|500)$/.test(info.model))
     .flatMap((info) => {
-      const price = prices.lookup(info.provider, info.model, atIso);
+      const price = priceOf(info);
       return price ? [{ info, price }] : [];
     });
 }

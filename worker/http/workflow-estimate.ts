@@ -12,6 +12,7 @@ import type { Services } from '../services.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { readRows } from '../store/data-sources.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { overridesOf } from '../store/prices.ts';
 import { loadPrompt } from '../store/prompts.ts';
 import { findWorkflow } from '../store/workflows.ts';
 import { answers, newRoutes, optionalJsonBody } from './routes.ts';
@@ -171,8 +172,9 @@ async function callOf(
     content = loaded.value.content;
   }
   const wanted = config.model ?? content.model;
-  const ref = wanted ? prices.resolve(wanted, await connectedProviders(db, vars, teamId)) : null;
-  const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString());
+  const overrides = await overridesOf(services, teamId);
+  const ref = wanted ? prices.resolve(wanted, await connectedProviders(db, vars, teamId), overrides) : null;
+  const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString(), overrides);
   if (!ref || !price) return null;
   const history = await outputTokensOfLastRuns(db, { teamId, ...ref, workflowId, nodeId: node.id });
   const scopes = of.scopeOf(node);

@@ -1,11 +1,12 @@
 /** Every provider, once. */
 import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
+import { anthropic } from './anthropic.ts';
 import { anthropicMessages } from './formats/anthropic-messages.ts';
 import { openaiChat } from './formats/openai-chat.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
-export const PROVIDERS = [sandbox, openai] as const satisfies readonly Provider[];
+export const PROVIDERS = [sandbox, openai, anthropic] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
 const FORMATS: readonly FormatReader[] = [openaiChat, anthropicMessages];

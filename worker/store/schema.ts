@@ -1,5 +1,6 @@
 /** The only schema of D1: every table, drizzle first; migrations/ is made from it by `npm run db:generate`. Each table is described in docs/state.md. */
 import { sql } from 'drizzle-orm';
+import type { PriceBody } from '../domain/cost/price-input.ts';
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
 const id = () => text('id').primaryKey();
@@ -251,6 +252,25 @@ export const ledger = sqliteTable(
     index('ledger_execution').on(t.executionId),
     safeMoney('ledger_cost_safe', 'cost_nano_usd'),
   ],
+);
+
+/** Prices a team set itself. Append-only: a new price is a new row, so what a ledger row's priceId names never changes. */
+export const priceOverride = sqliteTable(
+  'price_override',
+  {
+    teamId: text('team_id').notNull(),
+    provider: text('provider').notNull(),
+    model: text('model').notNull(),
+    /** counts up per model; of two rows for the same instant the higher one holds */
+    version: integer('version').notNull(),
+    effectiveFrom: time('effective_from').notNull(),
+    /** rates, tiers and fees: domain/cost/price-input.ts' PriceBody */
+    rates: json<PriceBody>('rates').notNull(),
+    /** the actor as the audit log writes it */
+    createdBy: text('created_by').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.provider, t.model, t.version] })],
 );
 
 /** Sums per quarter of an hour and dimension ('team', 'model', 'prompt', 'workflow', 'member', 'group', 'key', 'tag'); `start` is unix seconds. */

@@ -21,9 +21,10 @@ export interface PriceTable {
   info(provider: string, model: string): ModelInfo | null;
   /**
    * What a caller's name means: "sandbox-small", "gpt-4o" or "<provider>/<model>". `connected` are the providers that the team
-   * can reach: they win where several could be meant. Null = no provider of ours has such a model.
+   * can reach: they win where several could be meant. What the data does not know is looked for in `overrides`. Null = no provider
+   * of ours has such a model.
    */
-  resolve(name: string, connected?: readonly string[]): ModelRef | null;
+  resolve(name: string, connected?: readonly string[], overrides?: readonly Price[]): ModelRef | null;
   /** Every known model once, sandbox first, in the data's order. */
   models(): readonly ModelInfo[];
 }
@@ -70,7 +71,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     atIso: string,
     overrides: readonly Price[] = [],
   ): Price | null {
-    const own = overridden(provider, model, atIso, overrides);
+    const own = overridden({ provider, model, alias: modelOf(provider, model)?.model.id }, atIso, overrides);
     if (own) return own;
     if (provider === SANDBOX) return SANDBOX_PRICES.find((price) => price.model === model) ?? null;
     const hit = modelOf(provider, model);
@@ -86,7 +87,11 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     return hit && { ...infoOf(provider, hit.model), model };
   }
 
-  function resolve(name: string, connected: readonly string[] = []): ModelRef | null {
+  function resolve(
+    name: string,
+    connected: readonly string[] = [],
+    overrides: readonly Price[] = [],
+  ): ModelRef | null {
     if (SANDBOX_MODELS.some(({ model }) => model === name)) return { provider: SANDBOX, model: name };
     const slash = name.indexOf('/');
     if (slash > 0) {
@@ -105,7 +110,10 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
       ...(native ? [native.id] : []),
     ];
     const provider = candidates.find((id) => info(id, name));
-    return provider ? { provider, model: name } : null;
+    if (provider) return { provider, model: name };
+    const priced = overrides.filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
+    const row = priced.find((candidate) => connected.includes(candidate.provider)) ?? priced[0];
+    return row ? { provider: row.provider, model: row.model } : null;
   }
 
   return {
@@ -122,20 +130,22 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
   };
 }
 
+/** A price set for "gpt-4o" also holds for the dated names that the data knows as gpt-4o, unless one was set for that very name. */
 function overridden(
-  provider: string,
-  model: string,
+  { provider, model, alias }: ModelRef & { alias: string | undefined },
   atIso: string,
   overrides: readonly Price[],
 ): Price | null {
-  for (const source of ['team', 'deployment']) {
-    const inForce = overrides
-      .filter((row) => row.source === source && row.provider === provider && row.model === model)
-      .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))
-      .sort((a, b) => Date.parse(a.effectiveFrom) - Date.parse(b.effectiveFrom))
-      .at(-1);
-    if (inForce) return inForce;
-  }
+  if (overrides.length === 0) return null;
+  for (const source of ['team', 'deployment'])
+    for (const name of model === alias ? [model] : [model, alias]) {
+      const inForce = overrides
+        .filter((row) => row.source === source && row.provider === provider && row.model === name)
+        .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))
+        .sort((a, b) => Date.parse(a.effectiveFrom) - Date.parse(b.effectiveFrom))
+        .at(-1);
+      if (inForce) return inForce;
+    }
   return null;
 }
 

@@ -6,6 +6,7 @@ import { usageSchema, type Usage } from '../../domain/cost/usage.ts';
 import type { Issue } from '../../domain/refusal.ts';
 import { ledgerCostOf } from '../../store/ledger-page.ts';
 import { namesOf } from '../../store/nouns.ts';
+import { overridesOf } from '../../store/prices.ts';
 import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { answers, jsonBody, newRoutes } from '../routes.ts';
@@ -60,7 +61,8 @@ export const usageLogging = newRoutes().openapi(
     responses: answers(201, 'It is booked.', loggedSchema),
   }),
   async (c) => {
-    const { db, env, judge, newId, now, prices } = c.get('services');
+    const services = c.get('services');
+    const { db, env, judge, newId, now, prices } = services;
     const { teamId, keyId, memberId, keyTags } = c.get('actor');
     const body = c.req.valid('json');
     const usage: Usage = usageSchema.parse(body);
@@ -83,8 +85,9 @@ export const usageLogging = newRoutes().openapi(
 
     const runId = body.runId ?? newId('run');
     const attempt = 1;
-    const ref = prices.resolve(body.model) ?? { provider: 'external', model: body.model };
-    const price = prices.lookup(ref.provider, ref.model, occurredAt);
+    const overrides = await overridesOf(services, teamId);
+    const ref = prices.resolve(body.model, [], overrides) ?? { provider: 'external', model: body.model };
+    const price = prices.lookup(ref.provider, ref.model, occurredAt, overrides);
     // The object forgets after a month which attempts it settled; the ledger does not.
     const booked = body.runId === undefined ? null : await ledgerCostOf(db, teamId, runId, attempt);
     if (booked !== null) return c.json({ runId, costNanoUsd: booked, priced: price !== null }, 201);

@@ -1,0 +1,88 @@
+/** Prices that people set over the shipped ones: a team's own (append-only rows) and the deployment's. */
+import { and, asc, eq, sql } from 'drizzle-orm';
+import { overrideId, type PriceBody } from '../domain/cost/price-input.ts';
+import type { Price } from '../domain/cost/price.ts';
+import type { CoreServices } from '../services.ts';
+import { audit, type AuditEntry } from './audit.ts';
+import { priceOverride } from './schema.ts';
+
+/** Other isolates see a new price after this long. */
+export const PRICES_CACHE_MS = 3_000;
+const CACHED_TEAMS = 500;
+const cache = new Map<string, { untilMs: number; rows: readonly Price[] }>();
+
+type Row = typeof priceOverride.$inferSelect;
+const priceOf = ({ provider, model, effectiveFrom, version, rates }: Row): Price => ({
+  id: overrideId({ source: 'team', provider, model, effectiveFrom, version }),
+  provider,
+  model,
+  effectiveFrom,
+  source: 'team',
+  ...rates,
+});
+
+/** What PriceTable.lookup wants as `overrides`: the team's rows, oldest version first, and the deployment's. */
+export async function overridesOf(
+  { db, vars, now }: Pick<CoreServices, 'db' | 'vars' | 'now'>,
+  teamId: string,
+): Promise<readonly Price[]> {
+  let known = cache.get(teamId);
+  if (!known || known.untilMs <= now()) {
+    const rows = await db
+      .select()
+      .from(priceOverride)
+      .where(eq(priceOverride.teamId, teamId))
+      .orderBy(asc(priceOverride.version));
+    if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
+    cache.set(teamId, (known = { untilMs: now() + PRICES_CACHE_MS, rows: rows.map(priceOf) }));
+  }
+  return vars.PRICE_OVERRIDES ? [...known.rows, ...vars.PRICE_OVERRIDES] : known.rows;
+}
+
+export interface NewPrice {
+  provider: string;
+  model: string;
+  /** ISO with milliseconds; may lie in the future */
+  effectiveFrom: string;
+  body: PriceBody;
+}
+
+/** Appends a row, its version one above the newest of this model, together with its audit row; never changes one. */
+export async function savePrice(
+  services: Pick<CoreServices, 'db' | 'now' | 'newId'>,
+  by: Pick<AuditEntry, 'teamId' | 'actor' | 'ip'>,
+  { price, before }: { price: NewPrice; before: Price | null },
+): Promise<Price> {
+  const { db, now } = services;
+  const { teamId } = by;
+  const { provider, model, effectiveFrom, body } = price;
+  const ofModel = and(
+    eq(priceOverride.teamId, teamId),
+    eq(priceOverride.provider, provider),
+    eq(priceOverride.model, model),
+  );
+  const [rows] = await db.batch([
+    db
+      .insert(priceOverride)
+      .values({
+        teamId,
+        provider,
+        model,
+        effectiveFrom,
+        rates: body,
+        version: sql`(SELECT coalesce(max(version), 0) + 1 FROM price_override WHERE ${ofModel})`,
+        createdBy: by.actor,
+        createdAt: new Date(now()).toISOString(),
+      })
+      .returning(),
+    audit(services, {
+      ...by,
+      action: 'price.set',
+      target: `${provider}/${model}`,
+      before,
+      after: { effectiveFrom, ...body },
+    }),
+  ]);
+  cache.delete(teamId);
+  return priceOf(rows[0]!);
+}
