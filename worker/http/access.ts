@@ -82,6 +82,9 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',
   'GET /api/integrations/openai/v1/models': 'team.read',
   'GET /api/integrations/openai/v1/models/:model{.+}': 'team.read',
+  'POST /v1beta/models/:name{.+}': 'gateway.call',
+  'GET /v1beta/models': 'team.read',
+  'GET /v1beta/models/:name{.+}': 'team.read',
   // token tracking
   'GET /api/token-tracking/budget': 'usage.read',
   'POST /api/token-tracking/budget': 'budget.write',
