@@ -103,7 +103,7 @@ export interface StreamReader {
   generated(): string;
   /** the message of an error event, when one came */
   error(): string | null;
-  /** true from the first event on that tells the caller it succeeded: held back until the call is settled */
+  /** true from the first event on that tells the caller how it ended: held back until the call is settled */
   finishing(): boolean;
   /** true once the wire format's own end was seen */
   ended(): boolean;
