@@ -18,7 +18,7 @@ const KEEP_ATTEMPTS_MS = 30 * DAY_MS;
 /** When the outbox was not emptied within this time, its message was lost: ask again. */
 const CARRY_AGAIN_MS = 10_000;
 /** Rows gather this long before they are carried: under load one D1 batch takes many of them. They count as pending meanwhile. */
-const GATHER_MS = 40;
+const GATHER_MS = 100;
 
 export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   /** Not reachable over RPC (own field); tests set it. */

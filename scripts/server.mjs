@@ -29,6 +29,11 @@ export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog
           name: 'prompt-manage',
           rootPath: root,
           bindings: { ...options.bindings, ...vars },
+          // providers are called without the detour through Miniflare's outbound Worker (worker/call-deps.ts)
+          serviceBindings: {
+            ...options.serviceBindings,
+            NETWORK: { network: { allow: ['public', 'private'], tlsOptions: { trustBrowserCas: true } } },
+          },
           modulesRoot: join(root, 'dist'),
           modules: [
             { type: 'ESModule', path: join(root, 'dist', 'index.js') },

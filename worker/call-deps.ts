@@ -28,8 +28,14 @@ export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
   trusted: true,
 }));
 
+/** On one machine the launcher binds the network itself (scripts/server.mjs): a hop less than Miniflare's own way out. Absent on Cloudflare. */
+function wayOut(env: Env): typeof fetch {
+  const { NETWORK } = env as { NETWORK?: Fetcher };
+  return NETWORK ? (input, init) => NETWORK.fetch(input, init) : (input, init) => fetch(input, init);
+}
+
 export const providerDeps = (services: CoreServices): ProviderDeps => ({
-  fetch: (input, init) => fetch(input, init),
+  fetch: wayOut(services.env),
   count: {
     text: async (model, text) =>
       (await services.counter.countText({ provider: 'sandbox', model }, text)).tokens,

@@ -5,11 +5,14 @@ import type {
   ForwardRequest,
   Provider,
   ProviderDeps,
+  WireFormat,
 } from '../../worker/domain/contracts/provider.ts';
 import { formatOf } from '../../worker/providers/registry.ts';
 
 export interface ProviderFixture {
   provider: Provider;
+  /** the wire format it is asked in; default OpenAI's chat */
+  format?: WireFormat;
   deps: ProviderDeps;
   connection: Connection;
   /** a model that answers */
@@ -21,14 +24,17 @@ export interface ProviderFixture {
 
 export function providerContract(name: string, fixture: () => ProviderFixture): void {
   describe(`${name} keeps the contract of a provider`, () => {
+    const format = () => fixture().format ?? 'openai_chat';
     const ask = (model: string, more: Partial<ForwardRequest> = {}): ForwardRequest => ({
-      format: 'openai_chat',
-      body: {
-        model,
-        messages: [{ role: 'user', content: 'How are you?' }],
-        max_tokens: 40,
-        ...(more.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-      },
+      format: format(),
+      body: formatOf(format()).outgoing(
+        {
+          messages: [{ role: 'user', content: 'How are you?' }],
+          max_tokens: 40,
+          ...(more.stream ? { stream: true } : {}),
+        },
+        { model, stream: more.stream ?? false },
+      ).body,
       stream: false,
       idempotencyKey: 'run_1.1',
       signal: new AbortController().signal,
@@ -42,7 +48,7 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
       const answer = await send(ask(fixture().model));
       if (!answer.ok) throw new Error(answer.error.message);
       const body: unknown = await answer.value.json();
-      const reader = formatOf('openai_chat');
+      const reader = formatOf(format());
       expect(reader.textOf(body)).not.toBe('');
       expect(reader.usageOf(body)?.usage.inputTokens).toBeGreaterThan(0);
       expect(reader.usageOf(body)?.usage.outputTokens).toBeGreaterThan(0);
@@ -51,9 +57,9 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
     it('streams events out of which the same can be read, up to their end', async () => {
       const answer = await send(ask(fixture().model, { stream: true }));
       if (!answer.ok) throw new Error(answer.error.message);
-      const reader = formatOf('openai_chat').streamReader({ usageInjected: false, choices: 1 });
+      const reader = formatOf(format()).streamReader({ usageInjected: false, choices: 1 });
       for (const event of (await answer.value.text()).split('\n\n').filter(Boolean))
-        reader.event(event.replace(/^data: /, ''));
+        reader.event(event.replace(/^(event: .*\n)?data: /, ''));
       expect(reader.ended()).toBe(true);
       expect(reader.text()).not.toBe('');
       expect(reader.usage()?.usage.outputTokens).toBeGreaterThan(0);

@@ -1,14 +1,17 @@
 /** Every provider, once. */
 import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
+import { anthropic } from './anthropic.ts';
 import { anthropicMessages } from './formats/anthropic-messages.ts';
 import { openaiChat } from './formats/openai-chat.ts';
+import { openaiEmbeddings } from './formats/openai-embeddings.ts';
+import { openaiResponses } from './formats/openai-responses.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
-export const PROVIDERS = [sandbox, openai] as const satisfies readonly Provider[];
+export const PROVIDERS = [sandbox, openai, anthropic] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
-const FORMATS: readonly FormatReader[] = [openaiChat, anthropicMessages];
+const FORMATS: readonly FormatReader[] = [openaiChat, openaiResponses, openaiEmbeddings, anthropicMessages];
 
 export const providerOf = (id: string): Provider | null =>
   PROVIDERS.find((provider) => provider.id === id) ?? null;

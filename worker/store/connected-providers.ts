@@ -13,7 +13,7 @@ export async function connectedProviders(db: Db, vars: Vars, teamId: string): Pr
     .where(eq(providerConnection.teamId, teamId));
   const deployment = [
     ...(vars.OPENAI_API_KEY || vars.OPENAI_BASE_URL ? ['openai'] : []),
-    ...(vars.ANTHROPIC_API_KEY ? ['anthropic'] : []),
+    ...(vars.ANTHROPIC_API_KEY || vars.ANTHROPIC_BASE_URL ? ['anthropic'] : []),
     ...(vars.GEMINI_API_KEY ? ['google'] : []),
   ];
   return [...new Set([SANDBOX, ...deployment, ...own.map((row) => row.provider)])];
