@@ -5,11 +5,14 @@ import type {
   ForwardRequest,
   Provider,
   ProviderDeps,
+  WireFormat,
 } from '../../worker/domain/contracts/provider.ts';
 import { formatOf } from '../../worker/providers/registry.ts';
 
 export interface ProviderFixture {
   provider: Provider;
+  /** the wire format it is asked in; its first one unless named */
+  format?: WireFormat;
   deps: ProviderDeps;
   connection: Connection;
   /** a model that answers */
@@ -19,22 +22,36 @@ export interface ProviderFixture {
   broken: { model: string; status: number };
 }
 
+/** The same question in each wire format, as a caller would send it. */
+function bodyIn(format: WireFormat, stream: boolean): Record<string, unknown> {
+  const question = 'How are you?';
+  if (format === 'gemini_generate')
+    return {
+      contents: [{ role: 'user', parts: [{ text: question }] }],
+      generationConfig: { maxOutputTokens: 40 },
+    };
+  return {
+    messages: [{ role: 'user', content: question }],
+    max_tokens: 40,
+    ...(stream ? { stream: true } : {}),
+  };
+}
+
 export function providerContract(name: string, fixture: () => ProviderFixture): void {
   describe(`${name} keeps the contract of a provider`, () => {
     const ask = (model: string, more: Partial<ForwardRequest> = {}): ForwardRequest => ({
-      format: 'openai_chat',
-      body: {
+      format: format(),
+      body: formatOf(format()).outgoing(bodyIn(format(), more.stream ?? false), {
         model,
-        messages: [{ role: 'user', content: 'How are you?' }],
-        max_tokens: 40,
-        ...(more.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-      },
+        stream: more.stream ?? false,
+      }).body,
       stream: false,
       idempotencyKey: 'run_1.1',
       signal: new AbortController().signal,
       timeoutMs: 5_000,
       ...more,
     });
+    const format = () => fixture().format ?? fixture().provider.formats[0]!;
     const send = (request: ForwardRequest) =>
       fixture().provider.forward(request, fixture().connection, fixture().deps);
 
@@ -42,7 +59,7 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
       const answer = await send(ask(fixture().model));
       if (!answer.ok) throw new Error(answer.error.message);
       const body: unknown = await answer.value.json();
-      const reader = formatOf('openai_chat');
+      const reader = formatOf(format());
       expect(reader.textOf(body)).not.toBe('');
       expect(reader.usageOf(body)?.usage.inputTokens).toBeGreaterThan(0);
       expect(reader.usageOf(body)?.usage.outputTokens).toBeGreaterThan(0);
@@ -51,9 +68,9 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
     it('streams events out of which the same can be read, up to their end', async () => {
       const answer = await send(ask(fixture().model, { stream: true }));
       if (!answer.ok) throw new Error(answer.error.message);
-      const reader = formatOf('openai_chat').streamReader({ usageInjected: false, choices: 1 });
+      const reader = formatOf(format()).streamReader({ usageInjected: false, choices: 1 });
       for (const event of (await answer.value.text()).split('\n\n').filter(Boolean))
-        reader.event(event.replace(/^data: /, ''));
+        reader.event(event.replace(/^(event: .*\n)?data: /, ''));
       expect(reader.ended()).toBe(true);
       expect(reader.text()).not.toBe('');
       expect(reader.usage()?.usage.outputTokens).toBeGreaterThan(0);

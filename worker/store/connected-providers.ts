@@ -13,8 +13,8 @@ export async function connectedProviders(db: Db, vars: Vars, teamId: string): Pr
     .where(eq(providerConnection.teamId, teamId));
   const deployment = [
     ...(vars.OPENAI_API_KEY || vars.OPENAI_BASE_URL ? ['openai'] : []),
-    ...(vars.ANTHROPIC_API_KEY ? ['anthropic'] : []),
-    ...(vars.GEMINI_API_KEY ? ['google'] : []),
+    ...(vars.ANTHROPIC_API_KEY || vars.ANTHROPIC_BASE_URL ? ['anthropic'] : []),
+    ...(vars.GEMINI_API_KEY || vars.GEMINI_BASE_URL ? ['gemini'] : []),
   ];
   return [...new Set([SANDBOX, ...deployment, ...own.map((row) => row.provider)])];
 }

@@ -63,22 +63,26 @@ export async function connectionsOf(services: CoreServices, teamId: string): Pro
   return connections;
 }
 
-/** OPENAI_BASE_URL alone also counts: local servers ask for no key. */
+/** What the deployment gives to every team. A base URL alone also counts: local servers ask for no key. */
 function deploymentConnections({ vars }: CoreServices): LiveConnection[] {
-  if (vars.OPENAI_API_KEY === undefined && vars.OPENAI_BASE_URL === undefined) return [];
-  return [
-    {
-      id: `${DEPLOYMENT}-openai`,
-      provider: 'openai',
+  const given = [
+    { provider: 'openai', apiKey: vars.OPENAI_API_KEY, baseUrl: vars.OPENAI_BASE_URL },
+    { provider: 'anthropic', apiKey: vars.ANTHROPIC_API_KEY, baseUrl: vars.ANTHROPIC_BASE_URL },
+    { provider: 'gemini', apiKey: vars.GEMINI_API_KEY, baseUrl: vars.GEMINI_BASE_URL },
+  ];
+  return given
+    .filter(({ apiKey, baseUrl }) => apiKey !== undefined || baseUrl !== undefined)
+    .map(({ provider, apiKey, baseUrl }) => ({
+      id: `${DEPLOYMENT}-${provider}`,
+      provider,
       name: DEPLOYMENT,
-      apiKey: vars.OPENAI_API_KEY ?? 'none',
-      baseUrl: vars.OPENAI_BASE_URL ?? null,
+      apiKey: apiKey ?? 'none',
+      baseUrl: baseUrl ?? null,
       headers: {},
       models: [],
       closed: false,
       trusted: true,
-    },
-  ];
+    }));
 }
 
 const rowsOf = ({ db }: CoreServices, teamId: string) =>

@@ -53,7 +53,9 @@ export async function admit(
 
   const { price } = route;
   const judge = deps.judge(subject.teamId);
-  const held = await hold(request, judge, deps, {
+  // Where nothing is written (embeddings) there is nothing to lower.
+  const clampable = request.clampable && capped.value > 0;
+  const held = await hold({ ...request, clampable }, judge, deps, {
     provider: route.provider,
     model: route.model,
     ceilingNanoUsd: price && ceilingOf(bounds(capped.value), price),

@@ -25,6 +25,8 @@ export interface PaidCallRequest {
   /** wire-format body; `model` inside is what the caller named: "gpt-4o", "sandbox-small" or "<provider>/<model>" */
   body: Record<string, unknown>;
   stream: boolean;
+  /** the caller's headers that go on to the provider; default none */
+  headers?: Readonly<Record<string, string>>;
   /** may max tokens be lowered to what the budget leaves? (B04) */
   clampable: boolean;
   maxCostNanoUsd?: number | null;

@@ -116,6 +116,7 @@ function send(
     format: request.format,
     body,
     stream: request.stream,
+    ...(request.headers ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
     timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,

@@ -146,8 +146,9 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
         ? null
         : NOT_BOOKED;
   if (refusal || !receipt) {
-    // An error event of the provider has gone out as it came; everything else is told here.
+    // The provider's own error goes out as it came, with what followed it; everything else is told here.
     if (!reader.error()) downstream.send(encoder.encode(format.errorEvent(errorOf(refusal ?? NOT_BOOKED))));
+    else if (heldBack.length > 0) downstream.send(joined(heldBack));
     downstream.close();
     return err(refusal ?? NOT_BOOKED);
   }

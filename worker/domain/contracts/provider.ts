@@ -24,11 +24,16 @@ export interface ForwardRequest {
   /** the wire format's own JSON body, as it goes upstream */
   body: Record<string, unknown>;
   stream: boolean;
+  /** the caller's own headers that are part of the wire format (API version, betas); default none */
+  headers?: Readonly<Record<string, string>>;
   /** our idempotency key for this attempt */
   idempotencyKey: string;
   signal: AbortSignal;
   timeoutMs: number;
 }
+
+/** Asks only how many tokens a request's input has; costs nothing. */
+export type InputCountRequest = Pick<ForwardRequest, 'format' | 'body' | 'headers' | 'signal'>;
 
 /** engine.md rule 5: not_sent is safe to retry, refused is pointless to retry, unknown may have been billed. */
 export interface ProviderFailure {
@@ -98,7 +103,7 @@ export interface StreamReader {
   generated(): string;
   /** the message of an error event, when one came */
   error(): string | null;
-  /** true from the first event on that tells the caller it succeeded: held back until the call is settled */
+  /** true from the first event on that tells the caller how it ended: held back until the call is settled */
   finishing(): boolean;
   /** true once the wire format's own end was seen */
   ended(): boolean;
@@ -122,6 +127,12 @@ export interface Provider {
     connection: Connection,
     deps: ProviderDeps,
   ): Promise<Result<Response, ProviderFailure>>;
+  /** the provider's own count of a request's input tokens, where it has one for free */
+  countInput?(
+    request: InputCountRequest,
+    connection: Connection,
+    deps: ProviderDeps,
+  ): Promise<Result<number, ProviderFailure>>;
 }
 
 export interface ProviderDeps {

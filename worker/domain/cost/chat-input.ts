@@ -66,7 +66,7 @@ export function chatInputOf(format: WireFormat, body: Json): ChatInput {
 
   for (const key of ['system', 'instructions', 'systemInstruction', 'system_instruction'])
     if (body[key] !== undefined && body[key] !== null) add('system', body[key]);
-  for (const message of list(body['messages'] ?? body['input'] ?? body['contents'] ?? body['content'])) {
+  for (const message of messagesOf(format, body)) {
     if (!isObject(message)) add('user', message);
     else {
       const { role, content, parts, name, ...rest } = message;
@@ -74,6 +74,12 @@ export function chatInputOf(format: WireFormat, body: Json): ChatInput {
     }
   }
   return input;
+}
+
+/** Embeddings may be asked for lists of token numbers: each number is a token, so each stands alone. */
+function messagesOf(format: WireFormat, body: Json): unknown[] {
+  const messages = list(body['messages'] ?? body['input'] ?? body['contents'] ?? body['content']);
+  return format === 'openai_embeddings' ? messages.flat() : messages;
 }
 
 /** tool_calls, function_call outputs, ids: everything of a message beside its content that a model may see. */
@@ -155,6 +161,7 @@ const HIDDEN_KEYS = [
 
 /** Does the provider put more into the model than this body shows? */
 const hasHiddenInput = (body: Json): boolean =>
+  list(body['input']).some((item) => isObject(item) && item['type'] === 'item_reference') ||
   HIDDEN_KEYS.some(
     (key) => isObject(body[key]) || typeof body[key] === 'string' || Array.isArray(body[key]),
   ) ||

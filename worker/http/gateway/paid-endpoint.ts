@@ -23,6 +23,8 @@ export interface PaidEndpoint {
   bodyOf?(c: Context<AppEnv>, sent: Json): Json;
   /** Is a stream asked for? Default: `stream: true` in the body. */
   streams?(c: Context<AppEnv>, body: Json): boolean;
+  /** The caller's headers that belong to the wire format and go on to the provider. Default: none. */
+  headersOf?(c: Context<AppEnv>): Record<string, string>;
 }
 
 /** The handler of a paid endpoint. Every refusal of the call, also of a header that makes no sense, has the endpoint's shape. */
@@ -44,6 +46,7 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         format: endpoint.format,
         body,
         stream: endpoint.streams?.(c, body) ?? body.stream === true,
+        ...(endpoint.headersOf ? { headers: endpoint.headersOf(c) } : {}),
         ...wishesOf(c),
         signal: c.req.raw.signal,
       };

@@ -48,6 +48,25 @@ describe('usage of an OpenAI answer', () => {
     });
   });
 
+  it('reads the dialects: DeepSeek’s cache hits, Groq’s own place, OpenRouter’s searches, Mistral’s cache without a discount', () => {
+    const base = { prompt_tokens: 100, completion_tokens: 7, total_tokens: 107 };
+    expect(
+      usageOf({ ...base, prompt_cache_hit_tokens: 64, prompt_cache_miss_tokens: 36 })?.usage,
+    ).toMatchObject({
+      inputTokens: 100,
+      cacheReadTokens: 64,
+    });
+    expect(openaiChat.usageOf({ x_groq: { id: 'r', usage: base } })?.usage.inputTokens).toBe(100);
+    expect(
+      usageOf({ ...base, cost: 0.0076, server_tool_use_details: { web_search_requests: 2 } }),
+    ).toMatchObject({
+      usage: { webSearches: 2 },
+      raw: expect.stringContaining('"cost":0.0076'),
+    });
+    expect(usageOf({ ...base, num_cached_tokens: 99 })?.usage.cacheReadTokens).toBe(0);
+    expect(openaiChat.usageOf({ usage: base, service_tier: 'flex' })?.flags).toEqual(['service_tier:flex']);
+  });
+
   it.each([
     null,
     undefined,
@@ -113,6 +132,24 @@ describe('a stream in the OpenAI format', () => {
     ]);
     expect(reader.text()).toBe('Hi');
     expect(reader.generated()).toBe('HiYof{"a":1}hm');
+  });
+
+  it('finds usage in Groq’s last chunk, and an error beside choices (OpenRouter)', () => {
+    const { reader, passed } = read([JSON.stringify({ choices: [], x_groq: { usage } })], {
+      usageInjected: true,
+      choices: 1,
+    });
+    expect([reader.usage()?.usage.inputTokens, passed.length]).toEqual([9, 1]);
+    const late = read([
+      JSON.stringify({ choices: [{ index: 0, delta: {} }], error: { message: 'limit' }, usage }),
+    ]);
+    expect([late.reader.error(), late.reader.usage()?.usage.outputTokens]).toEqual(['limit', 3]);
+  });
+
+  it('counts Mistral’s thinking as generated, not as text', () => {
+    const content = [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }];
+    const { reader } = read([chunk({ content }), chunk({ content: 'Hi' })]);
+    expect([reader.text(), reader.generated()]).toEqual(['Hi', 'hmHi']);
   });
 
   it('reports an error event, and survives nonsense', () => {

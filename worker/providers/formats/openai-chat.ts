@@ -1,70 +1,7 @@
 /** OpenAI's chat-completions wire format: what a request may cost, and text and usage out of bodies and streams. */
-import type { FormatReader, ReportedUsage, StreamReader } from '../../domain/contracts/provider.ts';
-import { NO_USAGE } from '../../domain/cost/usage.ts';
-
-type Json = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const tokens = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
-
-function parsed(data: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * OpenAI's usage object as ours. Null when a total is missing or not a count. Output is the larger of completion and
- * total - prompt, because some compatible servers leave thinking out of completion_tokens.
- */
-function normalised(raw: unknown): ReportedUsage | null {
-  if (!isObject(raw)) return null;
-  const prompt = tokens(raw.prompt_tokens);
-  const completion = tokens(raw.completion_tokens);
-  if (prompt === null || completion === null) return null;
-  const input = isObject(raw.prompt_tokens_details) ? raw.prompt_tokens_details : {};
-  const output = isObject(raw.completion_tokens_details) ? raw.completion_tokens_details : {};
-  const part = (from: Json, name: string) => tokens(from[name]) ?? 0;
-
-  const outputTokens = Math.max(completion, (tokens(raw.total_tokens) ?? 0) - prompt);
-  const cacheReadTokens = part(input, 'cached_tokens');
-  const cacheWriteTokens = part(input, 'cache_write_tokens');
-  const inputAudioTokens = part(input, 'audio_tokens');
-  const reasoningTokens = Math.min(part(output, 'reasoning_tokens'), outputTokens);
-  const outputAudioTokens = Math.min(part(output, 'audio_tokens'), outputTokens);
-  const base = { ...NO_USAGE, outputTokens, reasoningTokens, outputAudioTokens };
-  const parts = cacheReadTokens + cacheWriteTokens + inputAudioTokens;
-  if (parts > prompt) {
-    // The parts contradict the total: charge the larger reading, none of it at a discount.
-    return {
-      usage: { ...base, inputTokens: Math.max(prompt, parts), inputAudioTokens },
-      raw: JSON.stringify(raw),
-      flags: ['quarantined'],
-    };
-  }
-  return {
-    usage: { ...base, inputTokens: prompt, cacheReadTokens, cacheWriteTokens, inputAudioTokens },
-    raw: JSON.stringify(raw),
-    flags: [],
-  };
-}
-
-/** Later values win over earlier ones, nulls never do, nested details likewise; nothing is added up (B12). */
-function merged(earlier: Json, later: Json): Json {
-  const all: Json = { ...earlier };
-  for (const [name, value] of Object.entries(later)) {
-    if (value === null || value === undefined) continue;
-    const before = all[name];
-    all[name] = isObject(before) && isObject(value) ? merged(before, value) : value;
-  }
-  return all;
-}
+import type { FormatReader, StreamReader } from '../../domain/contracts/provider.ts';
+import { isObject, merged, objects, parsed, tokens, type Json } from './json.ts';
+import { openaiUsage } from './openai-usage.ts';
 
 const textOfContent = (content: unknown): string => {
   if (typeof content === 'string') return content;
@@ -73,9 +10,15 @@ const textOfContent = (content: unknown): string => {
     .join('');
 };
 
+/** Mistral's thinking stands in the content, as a part with parts of its own. */
+const thinkingOfContent = (content: unknown): string =>
+  objects(content)
+    .map((part) => textOfContent(part.thinking))
+    .join('');
+
 /** Everything one message (or delta) generated: text, refusal, reasoning, tool calls. */
 function generatedIn(message: Json): string {
-  let text = textOfContent(message.content);
+  let text = thinkingOfContent(message.content) + textOfContent(message.content);
   for (const name of ['refusal', 'reasoning_content', 'reasoning']) {
     const value = message[name];
     if (typeof value === 'string') text += value;
@@ -93,10 +36,21 @@ const hasAudio = (message: Json): boolean =>
   isObject(message.audio) || objects(message.content).some((part) => part.type === 'input_audio');
 
 function errorOf(body: unknown): string | null {
-  if (!isObject(body) || !body.error || Array.isArray(body.choices)) return null;
-  if (typeof body.error === 'string') return body.error;
-  if (isObject(body.error) && typeof body.error.message === 'string') return body.error.message;
-  return JSON.stringify(body.error).slice(0, 500);
+  return isObject(body) && !Array.isArray(body.choices) ? errorIn(body) : null;
+}
+
+/** The words of an `error` field; null when there is none. A stream's chunk may carry it beside its choices (OpenRouter). */
+function errorIn({ error }: Json): string | null {
+  if (!error) return null;
+  if (typeof error === 'string') return error;
+  if (isObject(error) && typeof error.message === 'string') return error.message;
+  return JSON.stringify(error).slice(0, 500);
+}
+
+/** The usage of a chunk: its own, or Groq's, which stands in `x_groq` when nobody asked for it. */
+function usageIn({ usage, x_groq: groq }: Json): Json | null {
+  if (isObject(usage)) return usage;
+  return isObject(groq) && isObject(groq.usage) ? groq.usage : null;
 }
 
 class OpenaiChatStream implements StreamReader {
@@ -104,6 +58,7 @@ class OpenaiChatStream implements StreamReader {
   #text = '';
   #generated = '';
   #error: string | null = null;
+  #serviceTier: unknown = null;
   #ended = false;
   readonly #finished = new Set<unknown>();
   readonly #request: { usageInjected: boolean; choices: number };
@@ -119,7 +74,8 @@ class OpenaiChatStream implements StreamReader {
     }
     const chunk = parsed(data);
     if (!chunk) return undefined;
-    this.#error ??= errorOf(chunk);
+    this.#error ??= errorIn(chunk);
+    this.#serviceTier = chunk.service_tier ?? this.#serviceTier;
     const choices = objects(chunk.choices);
     for (const choice of choices) {
       if (isObject(choice.delta)) {
@@ -128,14 +84,15 @@ class OpenaiChatStream implements StreamReader {
       }
       if (choice.finish_reason) this.#finished.add(choice.index ?? 0);
     }
-    if (isObject(chunk.usage)) {
-      this.#usage = merged(this.#usage ?? {}, chunk.usage);
-      if (choices.length === 0 && this.#request.usageInjected) return null;
-    }
+    const usage = usageIn(chunk);
+    if (usage) this.#usage = merged(this.#usage ?? {}, usage);
+    // A chunk of usage alone is there because we asked for it; one that also says something else is the caller's.
+    if (isObject(chunk.usage) && choices.length === 0 && !chunk.error && this.#request.usageInjected)
+      return null;
     return undefined;
   }
 
-  usage = () => (this.#usage ? normalised(this.#usage) : null);
+  usage = () => openaiUsage(this.#usage, { serviceTier: this.#serviceTier });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
@@ -176,7 +133,7 @@ export const openaiChat: FormatReader = {
     };
   },
 
-  usageOf: (body) => (isObject(body) ? normalised(body.usage) : null),
+  usageOf: (body) => (isObject(body) ? openaiUsage(usageIn(body), { serviceTier: body.service_tier }) : null),
   textOf: (body) => {
     const message = isObject(body) ? objects(body.choices)[0]?.message : null;
     return isObject(message) ? textOfContent(message.content) : '';

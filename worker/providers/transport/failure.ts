@@ -58,7 +58,8 @@ export async function settledFailure(
 
 /** What an HTTP error status says about the call (engine.md rule 5). */
 export function failureOf(status: number): ProviderFailure['failure'] {
-  if (status === 429 || status === 503) return 'not_sent';
+  // 529: Anthropic's word for overloaded.
+  if (status === 429 || status === 503 || status === 529) return 'not_sent';
   return status >= 500 || status === 408 ? 'unknown' : 'refused';
 }
 

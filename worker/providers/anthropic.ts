@@ -1,0 +1,24 @@
+/** Anthropic, and every server that speaks its messages API at another base URL. */
+import { z } from 'zod';
+import { defineProvider, type Connection } from '../domain/contracts/provider.ts';
+import { countAnthropic, forwardAnthropic, listAnthropicModels } from './transport/anthropic-http.ts';
+
+const DEFAULT_BASE_URL = 'https://api.anthropic.com';
+/** Base URLs are meant without /v1, as the official client takes them; with it they work too. */
+const placed = (connection: Connection) => ({
+  ...connection,
+  baseUrl: (connection.baseUrl ?? DEFAULT_BASE_URL).replace(/\/+(v1\/*)?$/, ''),
+});
+
+export const anthropic = defineProvider({
+  id: 'anthropic',
+  label: 'Anthropic',
+  connectSchema: z.strictObject({ baseUrl: z.url({ protocol: /^https?$/ }).optional() }),
+  needsKey: true,
+  formats: ['anthropic_messages'],
+  defaultBaseUrl: DEFAULT_BASE_URL,
+  models: [],
+  test: (connection, deps) => listAnthropicModels(placed(connection), deps),
+  forward: (request, connection, deps) => forwardAnthropic(request, placed(connection), deps),
+  countInput: (request, connection, deps) => countAnthropic(request, placed(connection), deps),
+});
