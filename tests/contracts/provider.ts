@@ -69,7 +69,7 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
       const answer = await send(ask(fixture().model, { stream: true }));
       if (!answer.ok) throw new Error(answer.error.message);
       const reader = formatOf(format()).streamReader({ usageInjected: false, choices: 1 });
-      for (const event of (await answer.value.text()).split('\n\n').filter(Boolean))
+      for (const event of (await answer.value.text()).split(/\r?\n\r?\n/).filter(Boolean))
         reader.event(event.replace(/^(event: .*\n)?data: /, ''));
       expect(reader.ended()).toBe(true);
       expect(reader.text()).not.toBe('');

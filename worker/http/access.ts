@@ -59,6 +59,7 @@ export const ACCESS: Record<string, Access> = {
   // money
   'GET /api/models': 'team.read',
   'PUT /api/models/:id/price': 'price.write',
+  'POST /api/models/:id/reprice': 'price.write',
   'POST /api/token-tracking/estimate': 'usage.read',
   // prompts
   'GET /api/prompts': 'prompt.read',
@@ -77,6 +78,10 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/integrations/connect': 'connection.manage',
   'POST /api/integrations/disconnect': 'connection.manage',
   'POST /v1/chat/completions': 'gateway.call',
+  'POST /v1/messages': 'gateway.call',
+  'POST /v1/messages/count_tokens': 'gateway.call',
+  'POST /api/integrations/anthropic/v1/messages': 'gateway.call',
+  'POST /api/integrations/anthropic/v1/messages/count_tokens': 'gateway.call',
   'GET /v1/models': 'team.read',
   'GET /v1/models/:model{.+}': 'team.read',
   'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',

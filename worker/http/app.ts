@@ -9,6 +9,7 @@ import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
 import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
+import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { geminiGateway } from './gateway/gemini.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { health } from './health.ts';
@@ -26,6 +27,7 @@ import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
@@ -116,8 +118,10 @@ export function createApp() {
     .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
+    .route('/', anthropicGateway)
     .route('/', geminiGateway)
     .route('/', models)
+    .route('/', reprice)
     .route('/', estimate)
     .route('/', tokenTracking)
     .route('/', live);

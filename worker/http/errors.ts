@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { formatCost } from '../domain/money-text.ts';
 import type { Refusal } from '../domain/refusal.ts';
+import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 import { geminiErrorBody } from './gateway/gemini-errors.ts';
 
 /** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
@@ -123,7 +124,10 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
 }
 
 /** Addresses whose official SDKs read another envelope, also when the refusal comes before the route (no key, no room, no right). */
-const DIALECTS = [{ path: /^\/v1beta\//, body: geminiErrorBody }];
+const DIALECTS = [
+  { path: /^(\/api\/integrations\/anthropic)?\/v1\/messages(\/|$)/, body: anthropicErrorBody },
+  { path: /^\/v1beta\//, body: geminiErrorBody },
+];
 
 export function refusalResponse(c: Context, refusal: Refusal): Response {
   const answer = answerTo(refusal);

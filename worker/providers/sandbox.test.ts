@@ -66,6 +66,15 @@ providerContract('sandbox', () => ({
   busy: { model: 'sandbox-429', retryAfterMs: 2_000 },
   broken: { model: 'sandbox-500', status: 500 },
 }));
+providerContract('sandbox, asked in the format of Gemini,', () => ({
+  provider: sandbox,
+  format: 'gemini_generate',
+  deps,
+  connection,
+  model: 'sandbox-small',
+  busy: { model: 'sandbox-429', retryAfterMs: 2_000 },
+  broken: { model: 'sandbox-500', status: 500 },
+}));
 
 describe('the sandbox', () => {
   it('answers the same to the same and something else to something else', async () => {
@@ -242,3 +251,13 @@ describe('the sandbox', () => {
     expect(await send(body)).toMatchObject({ ok: false, error: { failure: 'refused', status } });
   });
 });
+
+providerContract('sandbox, spoken to in messages', () => ({
+  provider: sandbox,
+  format: 'anthropic_messages',
+  deps,
+  connection,
+  model: 'sandbox-small',
+  busy: { model: 'sandbox-429', retryAfterMs: 2_000 },
+  broken: { model: 'sandbox-500', status: 500 },
+}));

@@ -3,26 +3,35 @@ import { z } from 'zod';
 import { defineProvider, type Connection } from '../domain/contracts/provider.ts';
 import { geminiSandboxFetch } from './sandbox/gemini.ts';
 import { SANDBOX_MODELS, sandboxFetch } from './sandbox/server.ts';
+import { forwardAnthropic } from './transport/anthropic-http.ts';
 import { forwardGemini } from './transport/gemini-http.ts';
 import { forwardOpenai, listOpenaiModels } from './transport/openai-http.ts';
 
-const HOST = 'http://sandbox.invalid';
-const ADDRESS = `${HOST}/v1`;
-const placed = (connection: Connection) => ({ ...connection, apiKey: 'sandbox', baseUrl: ADDRESS });
+const ORIGIN = 'http://sandbox.invalid';
+const ADDRESS = `${ORIGIN}/v1`;
+const placed = (connection: Connection, baseUrl = ADDRESS) => ({ ...connection, apiKey: 'sandbox', baseUrl });
 
 export const sandbox = defineProvider({
   id: 'sandbox',
   label: 'Sandbox (built in)',
   connectSchema: z.strictObject({}),
   needsKey: false,
-  formats: ['openai_chat', 'gemini_generate'],
+  formats: ['openai_chat', 'anthropic_messages', 'gemini_generate'],
   defaultBaseUrl: ADDRESS,
   models: SANDBOX_MODELS,
   test: (connection, deps) => listOpenaiModels(placed(connection), { ...deps, fetch: sandboxFetch(deps) }),
   forward(request, connection, deps) {
-    const here = placed(connection);
-    return request.format === 'gemini_generate'
-      ? forwardGemini(request, { ...here, baseUrl: HOST }, { ...deps, fetch: geminiSandboxFetch(deps) })
-      : forwardOpenai(request, here, { ...deps, fetch: sandboxFetch(deps) });
+    const here = { ...deps, fetch: sandboxFetch(deps) };
+    switch (request.format) {
+      case 'anthropic_messages':
+        return forwardAnthropic(request, placed(connection, ORIGIN), here);
+      case 'gemini_generate':
+        return forwardGemini(request, placed(connection, ORIGIN), {
+          ...deps,
+          fetch: geminiSandboxFetch(deps),
+        });
+      default:
+        return forwardOpenai(request, placed(connection), here);
+    }
   },
 });
