@@ -71,6 +71,8 @@ function pathOf(model: string): string | null {
   return segments.length === 1 ? `models/${model}` : model;
 }
 
+const CANCELLED = failed('unknown', 0, 'The call was cancelled.');
+
 interface Attempt {
   path: string;
   timeoutMs: number;
@@ -83,6 +85,7 @@ async function attempt(
   deps: Transport,
   { path, timeoutMs, signal, init }: Attempt,
 ): Promise<Result<Response, ProviderFailure>> {
+  if (signal?.aborted) return err(CANCELLED);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error('timeout')), timeoutMs);
   try {
@@ -99,7 +102,7 @@ async function attempt(
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const failure = signal?.aborted
-      ? failed('unknown', 0, 'The call was cancelled.')
+      ? CANCELLED
       : deadline.signal.aborted
         ? failed(neverArrived(error) ? 'not_sent' : 'unknown', 0, 'It did not answer in time.')
         : connectionFailure(error);
