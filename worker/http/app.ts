@@ -10,6 +10,8 @@ import { dataSources } from './data-sources.ts';
 import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
+import { embeddingsGateway } from './gateway/openai-embeddings.ts';
+import { responsesGateway } from './gateway/openai-responses.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
@@ -115,6 +117,8 @@ export function createApp() {
     .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
+    .route('/', responsesGateway)
+    .route('/', embeddingsGateway)
     .route('/', models)
     .route('/', estimate)
     .route('/', tokenTracking)

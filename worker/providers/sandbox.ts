@@ -12,7 +12,7 @@ export const sandbox = defineProvider({
   label: 'Sandbox (built in)',
   connectSchema: z.strictObject({}),
   needsKey: false,
-  formats: ['openai_chat'],
+  formats: ['openai_chat', 'openai_responses', 'openai_embeddings'],
   defaultBaseUrl: ADDRESS,
   models: SANDBOX_MODELS,
   test: (connection, deps) => listOpenaiModels(placed(connection), { ...deps, fetch: sandboxFetch(deps) }),
