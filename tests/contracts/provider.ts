@@ -11,7 +11,7 @@ import { formatOf } from '../../worker/providers/registry.ts';
 
 export interface ProviderFixture {
   provider: Provider;
-  /** the wire format it is asked in; default OpenAI's chat */
+  /** the wire format it is asked in; its first one unless named */
   format?: WireFormat;
   deps: ProviderDeps;
   connection: Connection;
@@ -22,25 +22,36 @@ export interface ProviderFixture {
   broken: { model: string; status: number };
 }
 
+/** The same question in each wire format, as a caller would send it. */
+function bodyIn(format: WireFormat, stream: boolean): Record<string, unknown> {
+  const question = 'How are you?';
+  if (format === 'gemini_generate')
+    return {
+      contents: [{ role: 'user', parts: [{ text: question }] }],
+      generationConfig: { maxOutputTokens: 40 },
+    };
+  return {
+    messages: [{ role: 'user', content: question }],
+    max_tokens: 40,
+    ...(stream ? { stream: true } : {}),
+  };
+}
+
 export function providerContract(name: string, fixture: () => ProviderFixture): void {
   describe(`${name} keeps the contract of a provider`, () => {
-    const format = () => fixture().format ?? 'openai_chat';
     const ask = (model: string, more: Partial<ForwardRequest> = {}): ForwardRequest => ({
       format: format(),
-      body: formatOf(format()).outgoing(
-        {
-          messages: [{ role: 'user', content: 'How are you?' }],
-          max_tokens: 40,
-          ...(more.stream ? { stream: true } : {}),
-        },
-        { model, stream: more.stream ?? false },
-      ).body,
+      body: formatOf(format()).outgoing(bodyIn(format(), more.stream ?? false), {
+        model,
+        stream: more.stream ?? false,
+      }).body,
       stream: false,
       idempotencyKey: 'run_1.1',
       signal: new AbortController().signal,
       timeoutMs: 5_000,
       ...more,
     });
+    const format = () => fixture().format ?? fixture().provider.formats[0]!;
     const send = (request: ForwardRequest) =>
       fixture().provider.forward(request, fixture().connection, fixture().deps);
 

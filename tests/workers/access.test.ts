@@ -76,6 +76,7 @@ const BODIES: Record<string, unknown> = {
 const NOT_A_TEAMS_THING: Record<string, string> = {
   'PUT /api/models/:id/price':
     "sets the caller's own price; an unknown model may have one (422 asks for its provider)",
+  'POST /api/models/:id/reprice': "prices the caller's own rows anew; of an unknown model there are none",
 };
 
 /** A run, once the ledger's queue has written it. */

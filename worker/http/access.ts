@@ -59,6 +59,7 @@ export const ACCESS: Record<string, Access> = {
   // money
   'GET /api/models': 'team.read',
   'PUT /api/models/:id/price': 'price.write',
+  'POST /api/models/:id/reprice': 'price.write',
   'POST /api/token-tracking/estimate': 'usage.read',
   // prompts
   'GET /api/prompts': 'prompt.read',

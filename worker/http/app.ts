@@ -27,6 +27,7 @@ import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
@@ -120,6 +121,7 @@ export function createApp() {
     .route('/', responsesGateway)
     .route('/', embeddingsGateway)
     .route('/', models)
+    .route('/', reprice)
     .route('/', estimate)
     .route('/', tokenTracking)
     .route('/', live);

@@ -2,16 +2,24 @@
 import type { FormatReader, Provider, WireFormat } from '../domain/contracts/provider.ts';
 import { anthropic } from './anthropic.ts';
 import { anthropicMessages } from './formats/anthropic-messages.ts';
+import { geminiGenerate } from './formats/gemini-generate.ts';
 import { openaiChat } from './formats/openai-chat.ts';
 import { openaiEmbeddings } from './formats/openai-embeddings.ts';
 import { openaiResponses } from './formats/openai-responses.ts';
+import { gemini } from './gemini.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
-export const PROVIDERS = [sandbox, openai, anthropic] as const satisfies readonly Provider[];
+export const PROVIDERS = [sandbox, openai, anthropic, gemini] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
-const FORMATS: readonly FormatReader[] = [openaiChat, openaiResponses, openaiEmbeddings, anthropicMessages];
+const FORMATS: readonly FormatReader[] = [
+  openaiChat,
+  openaiResponses,
+  openaiEmbeddings,
+  anthropicMessages,
+  geminiGenerate,
+];
 
 export const providerOf = (id: string): Provider | null =>
   PROVIDERS.find((provider) => provider.id === id) ?? null;

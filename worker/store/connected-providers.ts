@@ -14,7 +14,7 @@ export async function connectedProviders(db: Db, vars: Vars, teamId: string): Pr
   const deployment = [
     ...(vars.OPENAI_API_KEY || vars.OPENAI_BASE_URL ? ['openai'] : []),
     ...(vars.ANTHROPIC_API_KEY || vars.ANTHROPIC_BASE_URL ? ['anthropic'] : []),
-    ...(vars.GEMINI_API_KEY ? ['google'] : []),
+    ...(vars.GEMINI_API_KEY || vars.GEMINI_BASE_URL ? ['gemini'] : []),
   ];
   return [...new Set([SANDBOX, ...deployment, ...own.map((row) => row.provider)])];
 }

@@ -63,11 +63,12 @@ export async function connectionsOf(services: CoreServices, teamId: string): Pro
   return connections;
 }
 
-/** A base URL alone also counts: local servers ask for no key. */
+/** What the deployment gives to every team. A base URL alone also counts: local servers ask for no key. */
 function deploymentConnections({ vars }: CoreServices): LiveConnection[] {
   const given = [
     { provider: 'openai', apiKey: vars.OPENAI_API_KEY, baseUrl: vars.OPENAI_BASE_URL },
     { provider: 'anthropic', apiKey: vars.ANTHROPIC_API_KEY, baseUrl: vars.ANTHROPIC_BASE_URL },
+    { provider: 'gemini', apiKey: vars.GEMINI_API_KEY, baseUrl: vars.GEMINI_BASE_URL },
   ];
   return given
     .filter(({ apiKey, baseUrl }) => apiKey !== undefined || baseUrl !== undefined)

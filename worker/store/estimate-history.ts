@@ -1,5 +1,5 @@
 /** What runs of a model wrote before: the basis of estimates. Read only. */
-import { and, desc, eq } from 'drizzle-orm';
+import { and, desc, eq, ne } from 'drizzle-orm';
 import type { Db } from '../services.ts';
 import { ledger } from './schema.ts';
 
@@ -36,6 +36,7 @@ export async function outputTokensOfLastRuns(db: Db, of: HistoryOf): Promise<num
         eq(newest.model, of.model),
         eq(newest.status, 'succeeded'),
         eq(newest.source, 'reported'),
+        ne(newest.executionType, 'adjustment'),
         of.workflowId === undefined ? undefined : eq(newest.workflowId, of.workflowId),
         of.nodeId === undefined ? undefined : eq(newest.nodeId, of.nodeId),
         of.promptId === undefined ? undefined : eq(newest.promptId, of.promptId),

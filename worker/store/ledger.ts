@@ -64,7 +64,7 @@ function flat(row: OutboxRow, id: string) {
 /** Only rows that are not in the ledger yet: that is why it must run before the ledger's own insert. */
 const ADD_TO_ROLLUPS = `
 INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd)
-SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', count(*),
+SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', sum(r.value ->> 'executionType' <> 'adjustment'),
   sum(r.value ->> 'inputTokens'), sum(r.value ->> 'outputTokens'), sum(r.value ->> 'cost')
 FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
 WHERE r.value ->> 'billed' = 1 AND NOT EXISTS (
@@ -92,7 +92,7 @@ SELECT value ->> 'id', ?1, value ->> 'seq', value ->> 'runId', value ->> 'attemp
 FROM json_each(?2) WHERE value ->> 'billed' = 1
 ON CONFLICT DO NOTHING`;
 
-/** One row per run: its attempts are added up, its newest attempt names its end. */
+/** One row per run: its attempts are added up, its newest attempt names its end. An adjustment is no run. */
 const ADD_TO_RUNS = `
 INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
   latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, last_seq,
@@ -101,7 +101,7 @@ SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', val
   value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'latencyMs', value ->> 'error',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
   value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'seq', value ->> 'at'
-FROM json_each(?2) WHERE true
+FROM json_each(?2) WHERE value ->> 'executionType' <> 'adjustment'
 ON CONFLICT (team_id, id) DO UPDATE SET
   status = excluded.status, provider = excluded.provider, model = excluded.model, error = excluded.error,
   attempts = attempts + 1,

@@ -321,6 +321,32 @@ describe('the books of a team', () => {
     expect(books.putBudget(budget({ id: 'bud_2' }), NOON).spentNanoUsd).toBe(300);
   });
 
+  it('spend less only by an adjustment, in the period of the row it adjusts', () => {
+    const { books, journal } = opened(
+      budget(),
+      budget({ id: 'bud_tag', scope: { type: 'tag', id: 'acme' } }),
+    );
+    books.reserve(call('run_1'), NOON);
+    books.settle(end('run_1', 80), NOON);
+    const adjustment = (attempt: number, costNanoUsd: number) =>
+      end('adj_led_1', costNanoUsd, {
+        attempt,
+        executionType: 'adjustment',
+        occurredAt: new Date(NOON).toISOString(),
+      });
+    expect(books.settle(adjustment(1, -30), NOON + MINUTE)).toEqual({ costNanoUsd: -30, repeated: false });
+    expect(books.settle(adjustment(1, -30), NOON + MINUTE).repeated).toBe(true);
+    expect([where(books).spentNanoUsd, where(books, 'bud_tag').spentNanoUsd]).toEqual([50, 50]);
+    expect(books.totals.totalNanoUsd).toBe(50);
+    expect(journal.entries.at(-1)?.settlement.flags).not.toContain('late');
+    expect(where(openBooks(journal)).spentNanoUsd).toBe(50);
+
+    const tomorrow = NOON + 24 * 60 * MINUTE;
+    books.settle(adjustment(2, 7), tomorrow);
+    expect(where(books, 'bud_1', tomorrow).spentNanoUsd).toBe(0);
+    expect(books.totals.totalNanoUsd).toBe(57);
+  });
+
   it('throw on a cost that is no amount', () => {
     const { books } = opened();
     expect(() => books.settle(end('run_1', -1), NOON)).toThrow(RangeError);

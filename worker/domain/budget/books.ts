@@ -134,7 +134,7 @@ export class Books {
     const admittedAtMs = hold?.admittedAtMs ?? past?.admittedAtMs ?? nowMs;
     const bookedAtMs =
       settlement.occurredAt === undefined ? admittedAtMs : Math.min(Date.parse(settlement.occurredAt), nowMs);
-    const late = !hold && settlement.source !== 'external';
+    const late = !hold && settlement.source !== 'external' && settlement.executionType !== 'adjustment';
     const flags =
       late && !settlement.flags.includes('late') ? [...settlement.flags, 'late'] : settlement.flags;
     const costNanoUsd = this.#book({ ...settlement, flags }, bookedAtMs, nowMs);
@@ -231,10 +231,11 @@ export class Books {
   /** Spend, total and outbox row of one settlement; answers its cost. */
   #book(settlement: Settlement, bookedAtMs: number, nowMs: number): number {
     const costNanoUsd = nanoUsd(settlement.billed ? settlement.costNanoUsd : 0);
-    if (costNanoUsd < 0) throw new RangeError(`a settlement cannot cost less than nothing: ${costNanoUsd}`);
+    if (costNanoUsd < 0 && settlement.executionType !== 'adjustment')
+      throw new RangeError(`a settlement cannot cost less than nothing: ${costNanoUsd}`);
     const scopes = scopesOf(settlement.subject, settlement.model).map(scopeKey);
     const lines = this.#linesOf(scopes, nowMs);
-    if (costNanoUsd > 0) this.#journal.addSpend(scopes, bookedAtMs, costNanoUsd);
+    if (costNanoUsd !== 0) this.#journal.addSpend(scopes, bookedAtMs, costNanoUsd);
     const totals = {
       totalNanoUsd: nanoUsd(this.#totals.totalNanoUsd + costNanoUsd),
       lastSeq: this.#totals.lastSeq + 1,

@@ -88,7 +88,9 @@ export interface ReserveRequest {
   executionType: ExecutionType;
 }
 
-export type ExecutionType = 'gateway' | 'prompt' | 'workflow' | 'external' | 'evaluation' | 'assistant';
+/** 'adjustment' is no call: the difference that a re-price job books, the only thing whose cost may be negative */
+export type ExecutionType =
+  'gateway' | 'prompt' | 'workflow' | 'external' | 'evaluation' | 'assistant' | 'adjustment';
 
 export interface Admission {
   /** what is held; less than asked only when clamped */

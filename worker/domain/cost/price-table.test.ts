@@ -109,6 +109,8 @@ describe('the price table', () => {
       provider: 'groq',
       model: 'openai/gpt-oss-20b',
     });
+    for (const name of ['gemini-2.5-pro', 'gemini/gemini-2.5-pro', 'google/gemini-2.5-pro'])
+      expect(table.resolve(name)).toEqual({ provider: 'gemini', model: 'gemini-2.5-pro' });
     expect(table.resolve('gpt-99-imaginary')).toBeNull();
     expect(table.resolve('nobody/nothing')).toBeNull();
     expect(table.resolve('')).toBeNull();

@@ -32,6 +32,10 @@ export interface PriceTable {
 /** ISO instant of rows that held from the beginning. */
 export const ALWAYS = '1970-01-01T00:00:00.000Z';
 
+/** Our name of a provider where the shipped data has another; lookups take both, answers have ours. */
+const OUR_NAMES: Record<string, string> = { google: 'gemini' };
+const ourName = (id: string): string => OUR_NAMES[id] ?? id;
+
 export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
   const found = new Map<string, { model: ShippedModel; owner: string } | null>();
@@ -41,6 +45,8 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     const id = name.toLowerCase();
     return providers.get(id) ?? shipped.providers.find(({ match }) => match && matches(match, id)) ?? null;
   }
+
+  const ourNameOf = (provider: ShippedProvider | null) => provider && ourName(provider.id);
 
   function modelOf(providerName: string, model: string): { model: ShippedModel; owner: string } | null {
     const key = `${providerName}/${model}`;
@@ -98,7 +104,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
       const [provider, model] = [name.slice(0, slash), name.slice(slash + 1)];
       const named =
         connected.find((id) => id === provider) ??
-        (provider === SANDBOX ? SANDBOX : providerOf(provider)?.id);
+        (provider === SANDBOX ? SANDBOX : ourNameOf(providerOf(provider)));
       if (named && info(named, model)) return { provider: named, model };
     }
     const native = shipped.providers.find(
@@ -107,7 +113,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     const candidates = [
       ...connected.filter((id) => providerOf(id)?.id === native?.id),
       ...connected,
-      ...(native ? [native.id] : []),
+      ...(native ? [ourName(native.id)] : []),
     ];
     const provider = candidates.find((id) => info(id, name));
     if (provider) return { provider, model: name };
@@ -124,7 +130,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
       (all ??= [
         ...SANDBOX_MODELS,
         ...shipped.providers.flatMap((provider) =>
-          provider.models.map((model) => infoOf(provider.id, model)),
+          provider.models.map((model) => infoOf(ourName(provider.id), model)),
         ),
       ]),
   };
