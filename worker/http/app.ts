@@ -9,6 +9,7 @@ import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
 import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
+import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { embeddingsGateway } from './gateway/openai-embeddings.ts';
 import { responsesGateway } from './gateway/openai-responses.ts';
@@ -120,6 +121,7 @@ export function createApp() {
     .route('/', openaiGateway)
     .route('/', responsesGateway)
     .route('/', embeddingsGateway)
+    .route('/', anthropicGateway)
     .route('/', models)
     .route('/', reprice)
     .route('/', estimate)

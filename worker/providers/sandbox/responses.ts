@@ -1,12 +1,46 @@
 /** The sandbox in OpenAI's responses format: the same answers as in chat, in that format's items and events. */
-import type { Choice } from './answer.ts';
+import { answersTo, type Choice } from './answer.ts';
+import { diceOf } from './seeded.ts';
+import { CREATED, failure, readyFor, slowMsOf, streamed, type SandboxDeps } from './server.ts';
 
 type Json = Record<string, unknown>;
 const objects = (value: unknown): Json[] =>
   Array.isArray(value) ? value.filter((item): item is Json => typeof item === 'object' && item !== null) : [];
 
+const invalid = (param: string, message: string) => failure(400, 'invalid_request_error', message, {}, param);
+
+export async function answerResponses(
+  body: Json,
+  deps: SandboxDeps,
+  signal: AbortSignal | null | undefined,
+): Promise<Response> {
+  const chat = chatOf(body);
+  if ((chat.messages as unknown[]).length === 0)
+    return invalid('input', '"input" must be text or a list with at least one item.');
+  if (typeof body.previous_response_id === 'string')
+    return invalid('previous_response_id', 'The sandbox keeps no responses.');
+  const trouble = readyFor({ ...body, messages: chat.messages }, ['max_output_tokens']);
+  if (trouble) return failure(trouble.status, trouble.type, trouble.message, trouble.headers, trouble.param);
+  const model = String(body.model);
+  const [inputTokens, choices] = await Promise.all([
+    deps.count.request(model, 'openai_responses', body),
+    answersTo(chat, model, (piece) => deps.count.text(model, piece)),
+  ]);
+  const id = Math.floor(diceOf(JSON.stringify(body))() * 1e15).toString(36);
+  const head = { id, createdAt: CREATED, model, inputTokens };
+  const slowMs = slowMsOf(model);
+  if (body.stream === true) {
+    const events = responseEvents(head, body, choices[0]!).map(
+      (event) => `event: ${String(event.type)}\ndata: ${JSON.stringify(event)}\n\n`,
+    );
+    return streamed(events, { slowMs, sleep: (ms) => deps.sleep(ms, signal) });
+  }
+  if (slowMs > 0) await deps.sleep(slowMs, signal);
+  return Response.json(wholeResponse(head, body, choices[0]!));
+}
+
 /** The chat request that asks the same. */
-export function chatOf(body: Json): Json {
+function chatOf(body: Json): Json {
   const { model, input, instructions, tools, tool_choice: choice, text, max_output_tokens: maximum } = body;
   const said =
     typeof input === 'string'
@@ -35,7 +69,7 @@ export function chatOf(body: Json): Json {
   };
 }
 
-export interface ResponseHead {
+interface ResponseHead {
   /** without its prefix; items are named after it */
   id: string;
   createdAt: number;
@@ -44,7 +78,7 @@ export interface ResponseHead {
 }
 
 /** The whole response, as it is answered in one piece and at a stream's end. */
-export function wholeResponse(head: ResponseHead, body: Json, choice: Choice): Json {
+function wholeResponse(head: ResponseHead, body: Json, choice: Choice): Json {
   const incomplete = choice.finishReason === 'length';
   return {
     ...frameOf(head, body),
@@ -100,7 +134,7 @@ function itemOf({ id }: ResponseHead, { content, toolCall, finishReason }: Choic
 }
 
 /** The events of a stream, numbered, from response.created to response.completed (or .incomplete). */
-export function responseEvents(head: ResponseHead, body: Json, choice: Choice): Json[] {
+function responseEvents(head: ResponseHead, body: Json, choice: Choice): Json[] {
   const whole = wholeResponse(head, body, choice);
   const started = frameOf(head, body);
   const done = itemOf(head, choice, true);

@@ -1,11 +1,12 @@
 /**
- * The sandbox: a server of OpenAI's formats that lives in a function. It is spoken to in real HTTP requests and answers with real
+ * The sandbox: a server of chat completions, responses, embeddings and messages that lives in a function. It is spoken to in real HTTP requests and answers with real
  * JSON and event streams, so that everything before it (transport, parser, accounting) is the same code as for a provider far away.
  */
 import type { TokenCounts } from '../../domain/contracts/provider.ts';
 import { answersTo, type Choice } from './answer.ts';
-import { base64Of, dimensionsOf, inputsOf, MOST_DIMENSIONS, vectorOf } from './embeddings.ts';
-import { chatOf, responseEvents, wholeResponse } from './responses.ts';
+import { answerEmbeddings } from './embeddings.ts';
+import { answerMessages } from './messages.ts';
+import { answerResponses } from './responses.ts';
 import { diceOf } from './seeded.ts';
 
 type Json = Record<string, unknown>;
@@ -23,7 +24,7 @@ export const SANDBOX_MODELS = [
 export const SLOW_MS = 5_000;
 const FLAKY_FAILURES = 2;
 /** a fixed date, so that equal requests give equal bytes */
-const CREATED = 1_767_225_600;
+export const CREATED = 1_767_225_600;
 
 export interface SandboxDeps {
   count: TokenCounts;
@@ -48,16 +49,20 @@ export function sandboxFetch(deps: SandboxDeps): typeof fetch {
       return complete((await request.json()) as Json, deps, init?.signal);
     }
     if (request.method === 'POST' && path.endsWith('/responses')) {
-      return respond((await request.json()) as Json, deps, init?.signal);
+      return answerResponses((await request.json()) as Json, deps, init?.signal);
     }
     if (request.method === 'POST' && path.endsWith('/embeddings')) {
-      return embed((await request.json()) as Json, deps, init?.signal);
+      return answerEmbeddings((await request.json()) as Json, deps, init?.signal);
+    }
+    if (request.method === 'POST' && path.endsWith('/messages')) {
+      return answerMessages((await request.json()) as Json, deps, init?.signal);
     }
     return failure(404, 'invalid_request_error', `There is no ${request.method} ${path}.`);
   };
 }
 
-const failure = (
+/** An error in OpenAI's envelope. */
+export const failure = (
   status: number,
   type: string,
   message: string,
@@ -65,106 +70,65 @@ const failure = (
   param?: string,
 ) => Response.json({ error: { message, type, param: param ?? null, code: null } }, { status, headers });
 
-const invalid = (param: string, message: string) => failure(400, 'invalid_request_error', message, {}, param);
+/** Why a request gets no answer, in no wire format yet. */
+export interface Trouble {
+  status: number;
+  type: string;
+  message: string;
+  headers?: Record<string, string>;
+  param?: string;
+}
 
-/** What the model is asked to do instead of answering; null when it answers. */
-function modelsFailure(body: Json): Response | null {
+/** What stands between a request and its answer: a body that makes no sense, or a model that is made to fail. `counts` are its fields that count from 1. */
+export function readyFor(body: Json, counts: readonly string[]): Trouble | null {
   const model = String(body.model);
+  const bad = (param: string, message: string, status = 400): Trouble => ({
+    status,
+    type: 'invalid_request_error',
+    message,
+    param,
+  });
   if (!(SANDBOX_MODELS as readonly string[]).includes(model))
-    return failure(404, 'invalid_request_error', `The model "${model}" does not exist.`, {}, 'model');
+    return bad('model', `The model "${model}" does not exist.`, 404);
+  if (!Array.isArray(body.messages) || body.messages.length === 0)
+    return bad('messages', '"messages" must be a list with at least one message.');
+  for (const name of counts) {
+    const value = body[name] ?? 1;
+    if (!Number.isSafeInteger(value) || (value as number) < 1)
+      return bad(name, `"${name}" must be a whole number from 1.`);
+  }
   if (model === 'sandbox-429')
-    return failure(429, 'rate_limit_error', 'The sandbox is asked to be busy. Try again in 2 s.', {
-      'retry-after': '2',
-    });
-  if (model === 'sandbox-500') return failure(500, 'server_error', 'The sandbox is asked to fail.');
+    return {
+      status: 429,
+      type: 'rate_limit_error',
+      message: 'The sandbox is asked to be busy. Try again in 2 s.',
+      headers: { 'retry-after': '2' },
+    };
+  if (model === 'sandbox-500')
+    return { status: 500, type: 'server_error', message: 'The sandbox is asked to fail.' };
   if (model === 'sandbox-flaky' && failsStill(JSON.stringify(body)))
-    return failure(503, 'server_error', 'The sandbox fails twice before it answers.');
+    return { status: 503, type: 'server_error', message: 'The sandbox fails twice before it answers.' };
   return null;
 }
 
-function wrongCount(body: Json, names: readonly string[]): Response | null {
-  const wrong = names.find(
-    (name) => !Number.isSafeInteger(body[name] ?? 1) || ((body[name] ?? 1) as number) < 1,
-  );
-  return wrong === undefined ? null : invalid(wrong, `"${wrong}" must be a whole number from 1.`);
-}
-
-const slownessOf = (body: Json): number => (body.model === 'sandbox-slow' ? SLOW_MS : 0);
-const idOf = (body: Json): string => Math.floor(diceOf(JSON.stringify(body))() * 1e15).toString(36);
-
-async function respond(
-  body: Json,
-  deps: SandboxDeps,
-  signal: AbortSignal | null | undefined,
-): Promise<Response> {
-  const chat = chatOf(body);
-  if ((chat.messages as unknown[]).length === 0)
-    return invalid('input', '"input" must be text or a list with at least one item.');
-  if (typeof body.previous_response_id === 'string')
-    return invalid('previous_response_id', 'The sandbox keeps no responses.');
-  const failed = wrongCount(body, ['max_output_tokens']) ?? modelsFailure(body);
-  if (failed) return failed;
-  const model = String(body.model);
-  const [inputTokens, choices] = await Promise.all([
-    deps.count.request(model, 'openai_responses', body),
-    answersTo(chat, model, (piece) => deps.count.text(model, piece)),
-  ]);
-  const head = { id: idOf(body), createdAt: CREATED, model, inputTokens };
-  const slowMs = slownessOf(body);
-  if (body.stream === true) {
-    const frames = responseEvents(head, body, choices[0]!).map(
-      (event) => `event: ${String(event.type)}\ndata: ${JSON.stringify(event)}\n\n`,
-    );
-    return streamed(frames, { slowMs, sleep: (ms) => deps.sleep(ms, signal) });
-  }
-  if (slowMs > 0) await deps.sleep(slowMs, signal);
-  return Response.json(wholeResponse(head, body, choices[0]!));
-}
-
-async function embed(
-  body: Json,
-  deps: SandboxDeps,
-  signal: AbortSignal | null | undefined,
-): Promise<Response> {
-  const inputs = inputsOf(body.input);
-  if (!inputs)
-    return invalid('input', '"input" must be text, tokens, or a list of up to 2048 of them, none empty.');
-  const dimensions = dimensionsOf(body.dimensions);
-  if (dimensions === null) return invalid('dimensions', `"dimensions" must be from 8 to ${MOST_DIMENSIONS}.`);
-  const failed = modelsFailure(body);
-  if (failed) return failed;
-  const model = String(body.model);
-  const tokens = await deps.count.request(model, 'openai_embeddings', body);
-  if (slownessOf(body) > 0) await deps.sleep(slownessOf(body), signal);
-  const data = inputs.map((input, index) => {
-    const vector = vectorOf(model, input, dimensions);
-    const embedding = body.encoding_format === 'base64' ? base64Of(vector) : vector;
-    return { object: 'embedding', index, embedding };
-  });
-  return Response.json({
-    object: 'list',
-    data,
-    model,
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
-  });
-}
+/** How long a model takes over its answer. */
+export const slowMsOf = (model: string): number => (model === 'sandbox-slow' ? SLOW_MS : 0);
 
 async function complete(
   body: Json,
   deps: SandboxDeps,
   signal: AbortSignal | null | undefined,
 ): Promise<Response> {
-  if (!Array.isArray(body.messages) || body.messages.length === 0)
-    return invalid('messages', '"messages" must be a list with at least one message.');
-  const failed = wrongCount(body, ['max_tokens', 'max_completion_tokens', 'n']) ?? modelsFailure(body);
-  if (failed) return failed;
+  const trouble = readyFor(body, ['max_tokens', 'max_completion_tokens', 'n']);
+  if (trouble) return failure(trouble.status, trouble.type, trouble.message, trouble.headers, trouble.param);
   const model = String(body.model);
+  const text = JSON.stringify(body);
   const [promptTokens, choices] = await Promise.all([
     deps.count.request(model, 'openai_chat', body),
     answersTo(body, model, (piece) => deps.count.text(model, piece)),
   ]);
   const completionTokens = choices.reduce((sum, choice) => sum + choice.tokens, 0);
-  const head = { id: `chatcmpl-${idOf(body)}`, created: CREATED, model };
+  const head = { id: `chatcmpl-${Math.floor(diceOf(text)() * 1e15).toString(36)}`, created: CREATED, model };
   const usage = {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -172,15 +136,16 @@ async function complete(
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
   };
-  const slowMs = slownessOf(body);
+  const slowMs = slowMsOf(model);
   if (body.stream === true) {
     const asked =
       (body.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true;
     const events = [...chunks(head, choices, asked), ...(asked ? [{ ...chunk(head, []), usage }] : [])];
-    const frames = [...events.map((event) => JSON.stringify(event)), '[DONE]'].map(
-      (data) => `data: ${data}\n\n`,
+    const texts = [...events.map((event) => JSON.stringify(event)), '[DONE]'];
+    return streamed(
+      texts.map((data) => `data: ${data}\n\n`),
+      { slowMs, sleep: (ms) => deps.sleep(ms, signal) },
     );
-    return streamed(frames, { slowMs, sleep: (ms) => deps.sleep(ms, signal) });
   }
   if (slowMs > 0) await deps.sleep(slowMs, signal);
   return Response.json({ ...head, object: 'chat.completion', choices: choices.map(whole), usage });
@@ -235,18 +200,18 @@ function* chunks(head: Json, choices: Choice[], usageAsked: boolean): Generator<
   }
 }
 
-/** An event stream; `slowMs` is spread evenly over its frames. Aborting the request breaks it off. */
-function streamed(
-  frames: string[],
+/** An event stream of whole events; `slowMs` is spread evenly over them. Aborting the request breaks it off. */
+export function streamed(
+  events: readonly string[],
   { slowMs, sleep }: { slowMs: number; sleep(ms: number): Promise<void> },
 ): Response {
   const encoder = new TextEncoder();
   let next = 0;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      if (slowMs > 0) await sleep(slowMs / frames.length);
-      controller.enqueue(encoder.encode(frames[next++]));
-      if (next === frames.length) controller.close();
+      if (slowMs > 0) await sleep(slowMs / events.length);
+      controller.enqueue(encoder.encode(events[next++]));
+      if (next === events.length) controller.close();
     },
   });
   return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
