@@ -31,7 +31,7 @@ export default defineConfig({
       thresholds: { lines: 85 },
     },
     projects: [
-      { test: { name: 'pure', environment: 'node', include: PURE } },
+      { test: { name: 'pure', environment: 'node', include: PURE, testTimeout: 60_000 } },
       {
         plugins: [
           cloudflareTest(async () => ({
@@ -47,7 +47,12 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: 'workers', include: WORKERS, setupFiles: ['./tests/workers/setup.ts'] },
+        test: {
+          name: 'workers',
+          include: WORKERS,
+          setupFiles: ['./tests/workers/setup.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         test: {
@@ -57,8 +62,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-        // real processes on a crowded machine get a second try; it is listed
-        retry: 1,
+          // real processes on a crowded machine get a second try; it is listed
+          retry: 1,
         },
       },
     ],

@@ -4,10 +4,12 @@ import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
 import type { CallRoute, PaidCallDeps } from './domain/call/paid-call.ts';
 import { resolveModel } from './domain/call/resolve-model.ts';
-import type { ProviderDeps } from './domain/contracts/provider.ts';
+import { refusalOfFailure } from './domain/call/settling.ts';
+import type { InputCountRequest, ProviderDeps, ProviderFailure } from './domain/contracts/provider.ts';
 import { chatInputOf } from './domain/cost/chat-input.ts';
 import type { ModelName } from './domain/cost/count.ts';
-import { err, ok } from './domain/result.ts';
+import type { Refusal } from './domain/refusal.ts';
+import { err, ok, type Result } from './domain/result.ts';
 import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
@@ -94,17 +96,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
     forward(route, request) {
       const provider = providerOf(route.provider)!;
       const connection = route.connection as LiveConnection;
-      if (!connection.trusted && !mayReach(services, connection.baseUrl))
-        return Promise.resolve(
-          err({
-            reason: 'provider_failed',
-            failure: 'refused',
-            status: 0,
-            message: PRIVATE,
-            retryAfterMs: null,
-            body: null,
-          }),
-        );
+      if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
       return provider.forward(request, connection, providerDeps(services));
     },
     count: {
@@ -133,3 +125,53 @@ const countedAs = ({ provider, model }: CallRoute): ModelName =>
   provider === 'openai' && !OPENAI_FAMILIES.test(model)
     ? { provider: 'openai-compatible', model }
     : { provider, model };
+
+/** Teams may have kept an address in a private network from before that was forbidden. */
+const allowed = (services: CoreServices, connection: LiveConnection): boolean =>
+  connection.trusted || mayReach(services, connection.baseUrl);
+const NOT_ALLOWED: ProviderFailure = {
+  reason: 'provider_failed',
+  failure: 'refused',
+  status: 0,
+  message: PRIVATE,
+  retryAfterMs: null,
+  body: null,
+};
+
+export interface InputCountAsk extends InputCountRequest {
+  teamId: string;
+}
+
+/** `provider`: its own count; `estimate`: ours (exact for OpenAI's models and the sandbox). */
+export interface InputCount {
+  inputTokens: number;
+  source: 'provider' | 'estimate';
+}
+
+/** A compatible server without an address for counting; its 404 is not Anthropic's own word for an unknown model. */
+const cannotCount = ({ status, body }: ProviderFailure): boolean =>
+  [404, 405, 501].includes(status) && !body?.includes('"not_found_error"');
+
+/** Counts a request's input for free. `body.model` is what the caller named, as in a paid call. */
+export const inputCounter =
+  (services: CoreServices, { route }: Pick<PaidCallDeps, 'route'>) =>
+  async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
+    const { format, body } = ask;
+    const routed = await route({ teamId, model: String(body.model), format });
+    if (!routed.ok) return routed;
+    const { provider: id, model } = routed.value;
+    const connection = routed.value.connection as LiveConnection;
+    const provider = providerOf(id)!;
+    if (provider.countInput) {
+      if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
+      const counted = await provider.countInput(
+        { ...ask, body: { ...body, model } },
+        connection,
+        providerDeps(services),
+      );
+      if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
+      if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));
+    }
+    const { tokens } = await services.counter.countChat(countedAs(routed.value), chatInputOf(format, body));
+    return ok({ inputTokens: tokens, source: 'estimate' });
+  };

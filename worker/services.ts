@@ -1,6 +1,13 @@
 /** Composition root: env -> the record of things the use cases need. Everything that touches the outside is made here. */
 import { drizzle, type DrizzleD1Database } from 'drizzle-orm/d1';
-import { BUILT_IN_CONNECTIONS, callDeps, providerDeps } from './call-deps.ts';
+import {
+  BUILT_IN_CONNECTIONS,
+  callDeps,
+  inputCounter,
+  providerDeps,
+  type InputCount,
+  type InputCountAsk,
+} from './call-deps.ts';
 import type { PaidCalls } from './domain/call/paid-call.ts';
 import { paidCalls } from './domain/call/paid-calls.ts';
 import type { ProviderDeps } from './domain/contracts/provider.ts';
@@ -55,6 +62,8 @@ export interface Services extends CoreServices {
   /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
   runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
+  /** how many input tokens a request has, for free (call-deps.ts) */
+  countInput(ask: InputCountAsk): Promise<Result<InputCount, Refusal>>;
   /** for calls to providers that cost nothing (testing a key) */
   providerDeps: ProviderDeps;
 }
@@ -91,7 +100,8 @@ export function services(env: Env): Services {
       team,
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const calls = paidCalls(callDeps(core));
+    const deps = callDeps(core);
+    const calls = paidCalls(deps);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
       paidCalls: calls,
@@ -101,6 +111,7 @@ export function services(env: Env): Services {
       ...core,
       providerDeps: providerDeps(core),
       paidCalls: calls,
+      countInput: inputCounter(core, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };

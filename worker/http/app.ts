@@ -9,6 +9,7 @@ import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
 import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
+import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
@@ -116,6 +117,7 @@ export function createApp() {
     .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
+    .route('/', anthropicGateway)
     .route('/', models)
     .route('/', reprice)
     .route('/', estimate)

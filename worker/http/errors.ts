@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { formatCost } from '../domain/money-text.ts';
 import type { Refusal } from '../domain/refusal.ts';
+import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 
 /** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
 export class Refused extends Error {
@@ -121,7 +122,17 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
   }
 }
 
+/** Addresses whose official SDKs read another envelope, also when the refusal comes before the route (no key, no room, no right). */
+const DIALECTS = [
+  { path: /^(\/api\/integrations\/anthropic)?\/v1\/messages(\/|$)/, body: anthropicErrorBody },
+];
+
 export function refusalResponse(c: Context, refusal: Refusal): Response {
-  const { status, headers, error } = answerTo(refusal);
-  return c.json({ error: { ...error, request_id: c.get('requestId') } }, status, headers);
+  const answer = answerTo(refusal);
+  const requestId: string = c.get('requestId');
+  const dialect = DIALECTS.find(({ path }) => path.test(c.req.path));
+  const body = dialect
+    ? dialect.body(answer, refusal, requestId)
+    : { error: { ...answer.error, request_id: requestId } };
+  return c.json(body, answer.status, answer.headers);
 }

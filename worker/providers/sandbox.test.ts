@@ -242,3 +242,13 @@ describe('the sandbox', () => {
     expect(await send(body)).toMatchObject({ ok: false, error: { failure: 'refused', status } });
   });
 });
+
+providerContract('sandbox, spoken to in messages', () => ({
+  provider: sandbox,
+  format: 'anthropic_messages',
+  deps,
+  connection,
+  model: 'sandbox-small',
+  busy: { model: 'sandbox-429', retryAfterMs: 2_000 },
+  broken: { model: 'sandbox-500', status: 500 },
+}));

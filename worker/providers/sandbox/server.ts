@@ -1,9 +1,10 @@
 /**
- * The sandbox: a chat-completions server that lives in a function. It is spoken to in real HTTP requests and answers with real
+ * The sandbox: a server of chat completions and messages that lives in a function. It is spoken to in real HTTP requests and answers with real
  * JSON and event streams, so that everything before it (transport, parser, accounting) is the same code as for a provider far away.
  */
 import type { TokenCounts } from '../../domain/contracts/provider.ts';
 import { answersTo, type Choice } from './answer.ts';
+import { answerMessages } from './messages.ts';
 import { diceOf } from './seeded.ts';
 
 type Json = Record<string, unknown>;
@@ -45,6 +46,9 @@ export function sandboxFetch(deps: SandboxDeps): typeof fetch {
     if (request.method === 'POST' && path.endsWith('/chat/completions')) {
       return complete((await request.json()) as Json, deps, init?.signal);
     }
+    if (request.method === 'POST' && path.endsWith('/messages')) {
+      return answerMessages((await request.json()) as Json, deps, init?.signal);
+    }
     return failure(404, 'invalid_request_error', `There is no ${request.method} ${path}.`);
   };
 }
@@ -57,36 +61,59 @@ const failure = (
   param?: string,
 ) => Response.json({ error: { message, type, param: param ?? null, code: null } }, { status, headers });
 
+/** Why a request gets no answer, in no wire format yet. */
+export interface Trouble {
+  status: number;
+  type: string;
+  message: string;
+  headers?: Record<string, string>;
+  param?: string;
+}
+
+/** What stands between a request and its answer: a body that makes no sense, or a model that is made to fail. `counts` are its fields that count from 1. */
+export function readyFor(body: Json, counts: readonly string[]): Trouble | null {
+  const model = String(body.model);
+  const bad = (param: string, message: string, status = 400): Trouble => ({
+    status,
+    type: 'invalid_request_error',
+    message,
+    param,
+  });
+  if (!(SANDBOX_MODELS as readonly string[]).includes(model))
+    return bad('model', `The model "${model}" does not exist.`, 404);
+  if (!Array.isArray(body.messages) || body.messages.length === 0)
+    return bad('messages', '"messages" must be a list with at least one message.');
+  for (const name of counts) {
+    const value = body[name] ?? 1;
+    if (!Number.isSafeInteger(value) || (value as number) < 1)
+      return bad(name, `"${name}" must be a whole number from 1.`);
+  }
+  if (model === 'sandbox-429')
+    return {
+      status: 429,
+      type: 'rate_limit_error',
+      message: 'The sandbox is asked to be busy. Try again in 2 s.',
+      headers: { 'retry-after': '2' },
+    };
+  if (model === 'sandbox-500')
+    return { status: 500, type: 'server_error', message: 'The sandbox is asked to fail.' };
+  if (model === 'sandbox-flaky' && failsStill(JSON.stringify(body)))
+    return { status: 503, type: 'server_error', message: 'The sandbox fails twice before it answers.' };
+  return null;
+}
+
+/** How long a model takes over its answer. */
+export const slowMsOf = (model: string): number => (model === 'sandbox-slow' ? SLOW_MS : 0);
+
 async function complete(
   body: Json,
   deps: SandboxDeps,
   signal: AbortSignal | null | undefined,
 ): Promise<Response> {
+  const trouble = readyFor(body, ['max_tokens', 'max_completion_tokens', 'n']);
+  if (trouble) return failure(trouble.status, trouble.type, trouble.message, trouble.headers, trouble.param);
   const model = String(body.model);
-  if (!(SANDBOX_MODELS as readonly string[]).includes(model))
-    return failure(404, 'invalid_request_error', `The model "${model}" does not exist.`, {}, 'model');
-  if (!Array.isArray(body.messages) || body.messages.length === 0)
-    return failure(
-      400,
-      'invalid_request_error',
-      '"messages" must be a list with at least one message.',
-      {},
-      'messages',
-    );
-  for (const name of ['max_tokens', 'max_completion_tokens', 'n']) {
-    const value = body[name] ?? 1;
-    if (!Number.isSafeInteger(value) || (value as number) < 1)
-      return failure(400, 'invalid_request_error', `"${name}" must be a whole number from 1.`, {}, name);
-  }
-  if (model === 'sandbox-429')
-    return failure(429, 'rate_limit_error', 'The sandbox is asked to be busy. Try again in 2 s.', {
-      'retry-after': '2',
-    });
-  if (model === 'sandbox-500') return failure(500, 'server_error', 'The sandbox is asked to fail.');
   const text = JSON.stringify(body);
-  if (model === 'sandbox-flaky' && failsStill(text))
-    return failure(503, 'server_error', 'The sandbox fails twice before it answers.');
-
   const [promptTokens, choices] = await Promise.all([
     deps.count.request(model, 'openai_chat', body),
     answersTo(body, model, (piece) => deps.count.text(model, piece)),
@@ -100,12 +127,16 @@ async function complete(
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
   };
-  const slowMs = model === 'sandbox-slow' ? SLOW_MS : 0;
+  const slowMs = slowMsOf(model);
   if (body.stream === true) {
     const asked =
       (body.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true;
     const events = [...chunks(head, choices, asked), ...(asked ? [{ ...chunk(head, []), usage }] : [])];
-    return streamed(events, { slowMs, sleep: (ms) => deps.sleep(ms, signal) });
+    const texts = [...events.map((event) => JSON.stringify(event)), '[DONE]'];
+    return streamed(
+      texts.map((data) => `data: ${data}\n\n`),
+      { slowMs, sleep: (ms) => deps.sleep(ms, signal) },
+    );
   }
   if (slowMs > 0) await deps.sleep(slowMs, signal);
   return Response.json({ ...head, object: 'chat.completion', choices: choices.map(whole), usage });
@@ -160,19 +191,18 @@ function* chunks(head: Json, choices: Choice[], usageAsked: boolean): Generator<
   }
 }
 
-/** An event stream; `slowMs` is spread evenly over its events. Aborting the request breaks it off. */
-function streamed(
-  events: Json[],
+/** An event stream of whole events; `slowMs` is spread evenly over them. Aborting the request breaks it off. */
+export function streamed(
+  events: readonly string[],
   { slowMs, sleep }: { slowMs: number; sleep(ms: number): Promise<void> },
 ): Response {
   const encoder = new TextEncoder();
-  const texts = [...events.map((event) => JSON.stringify(event)), '[DONE]'];
   let next = 0;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      if (slowMs > 0) await sleep(slowMs / texts.length);
-      controller.enqueue(encoder.encode(`data: ${texts[next++]}\n\n`));
-      if (next === texts.length) controller.close();
+      if (slowMs > 0) await sleep(slowMs / events.length);
+      controller.enqueue(encoder.encode(events[next++]));
+      if (next === events.length) controller.close();
     },
   });
   return new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
