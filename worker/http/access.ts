@@ -78,6 +78,8 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/integrations/connect': 'connection.manage',
   'POST /api/integrations/disconnect': 'connection.manage',
   'POST /v1/chat/completions': 'gateway.call',
+  'POST /v1/responses': 'gateway.call',
+  'POST /v1/embeddings': 'gateway.call',
   'POST /v1/messages': 'gateway.call',
   'POST /v1/messages/count_tokens': 'gateway.call',
   'POST /api/integrations/anthropic/v1/messages': 'gateway.call',
@@ -85,6 +87,8 @@ export const ACCESS: Record<string, Access> = {
   'GET /v1/models': 'team.read',
   'GET /v1/models/:model{.+}': 'team.read',
   'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',
+  'POST /api/integrations/openai/v1/responses': 'gateway.call',
+  'POST /api/integrations/openai/v1/embeddings': 'gateway.call',
   'GET /api/integrations/openai/v1/models': 'team.read',
   'GET /api/integrations/openai/v1/models/:model{.+}': 'team.read',
   // token tracking

@@ -11,6 +11,8 @@ import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
 import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
+import { embeddingsGateway } from './gateway/openai-embeddings.ts';
+import { responsesGateway } from './gateway/openai-responses.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
@@ -117,6 +119,8 @@ export function createApp() {
     .route('/', runs)
     .route('/', integrations)
     .route('/', openaiGateway)
+    .route('/', responsesGateway)
+    .route('/', embeddingsGateway)
     .route('/', anthropicGateway)
     .route('/', models)
     .route('/', reprice)

@@ -14,7 +14,7 @@ export const openai = defineProvider({
   label: 'OpenAI and compatible servers',
   connectSchema: z.strictObject({ baseUrl: z.url({ protocol: /^https?$/ }).optional() }),
   needsKey: true,
-  formats: ['openai_chat'],
+  formats: ['openai_chat', 'openai_responses', 'openai_embeddings'],
   defaultBaseUrl: DEFAULT_BASE_URL,
   models: [],
   test: (connection, deps) => listOpenaiModels(placed(connection), deps),

@@ -14,7 +14,7 @@ export const sandbox = defineProvider({
   label: 'Sandbox (built in)',
   connectSchema: z.strictObject({}),
   needsKey: false,
-  formats: ['openai_chat', 'anthropic_messages'],
+  formats: ['openai_chat', 'openai_responses', 'openai_embeddings', 'anthropic_messages'],
   defaultBaseUrl: ADDRESS,
   models: SANDBOX_MODELS,
   test: (connection, deps) => listOpenaiModels(placed(connection), { ...deps, fetch: sandboxFetch(deps) }),

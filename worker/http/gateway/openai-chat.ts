@@ -12,7 +12,7 @@ import { openaiErrorBody } from './openai-errors.ts';
 import { paidEndpoint } from './paid-endpoint.ts';
 
 /** The plan's proxy addresses stand beside OpenAI's own. */
-const PREFIXES = ['/v1', '/api/integrations/openai/v1'] as const;
+export const OPENAI_PREFIXES = ['/v1', '/api/integrations/openai/v1'] as const;
 
 const count = z.int().min(1).max(100_000_000).nullish();
 const chatSchema = z.looseObject({
@@ -32,7 +32,7 @@ const completeChat = paidEndpoint({
 });
 
 export const openaiGateway = newRoutes();
-for (const prefix of PREFIXES) {
+for (const prefix of OPENAI_PREFIXES) {
   openaiGateway.post(`${prefix}/chat/completions`, idempotent, completeChat);
   openaiGateway.get(`${prefix}/models`, listModels);
   openaiGateway.get(`${prefix}/models/:model{.+}`, getModel);

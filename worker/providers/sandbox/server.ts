@@ -1,10 +1,12 @@
 /**
- * The sandbox: a server of chat completions and messages that lives in a function. It is spoken to in real HTTP requests and answers with real
+ * The sandbox: a server of chat completions, responses, embeddings and messages that lives in a function. It is spoken to in real HTTP requests and answers with real
  * JSON and event streams, so that everything before it (transport, parser, accounting) is the same code as for a provider far away.
  */
 import type { TokenCounts } from '../../domain/contracts/provider.ts';
 import { answersTo, type Choice } from './answer.ts';
+import { answerEmbeddings } from './embeddings.ts';
 import { answerMessages } from './messages.ts';
+import { answerResponses } from './responses.ts';
 import { diceOf } from './seeded.ts';
 
 type Json = Record<string, unknown>;
@@ -22,7 +24,7 @@ export const SANDBOX_MODELS = [
 export const SLOW_MS = 5_000;
 const FLAKY_FAILURES = 2;
 /** a fixed date, so that equal requests give equal bytes */
-const CREATED = 1_767_225_600;
+export const CREATED = 1_767_225_600;
 
 export interface SandboxDeps {
   count: TokenCounts;
@@ -46,6 +48,12 @@ export function sandboxFetch(deps: SandboxDeps): typeof fetch {
     if (request.method === 'POST' && path.endsWith('/chat/completions')) {
       return complete((await request.json()) as Json, deps, init?.signal);
     }
+    if (request.method === 'POST' && path.endsWith('/responses')) {
+      return answerResponses((await request.json()) as Json, deps, init?.signal);
+    }
+    if (request.method === 'POST' && path.endsWith('/embeddings')) {
+      return answerEmbeddings((await request.json()) as Json, deps, init?.signal);
+    }
     if (request.method === 'POST' && path.endsWith('/messages')) {
       return answerMessages((await request.json()) as Json, deps, init?.signal);
     }
@@ -53,7 +61,8 @@ export function sandboxFetch(deps: SandboxDeps): typeof fetch {
   };
 }
 
-const failure = (
+/** An error in OpenAI's envelope. */
+export const failure = (
   status: number,
   type: string,
   message: string,

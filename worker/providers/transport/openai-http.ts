@@ -23,7 +23,11 @@ import {
 
 type Transport = Pick<ProviderDeps, 'fetch' | 'listens'>;
 
-const PATHS: Partial<Record<ForwardRequest['format'], string>> = { openai_chat: '/chat/completions' };
+const PATHS: Partial<Record<ForwardRequest['format'], string>> = {
+  openai_chat: '/chat/completions',
+  openai_responses: '/responses',
+  openai_embeddings: '/embeddings',
+};
 
 /** Sends `request` and answers as soon as the provider's 2xx headers are there; the body is unread. */
 export async function forwardOpenai(
