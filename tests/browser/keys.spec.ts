@@ -79,3 +79,22 @@ test('PK-1 a wrong provider key is not saved, and the provider is quoted', async
   await page.reload();
   await expect(page.getByTestId('connection-row')).toHaveCount(0);
 });
+
+test('T3 an admin sets a price of the team, and sees that it is in force and whose it is', async ({
+  page,
+}) => {
+  await open(page, '/settings/provider-keys', 'provider-keys');
+  const row = page.getByTestId('price-row').filter({ hasText: 'sandbox-small' });
+  await expect(row).toContainText('$0.30 / 1M tokens');
+  await row.getByRole('button', { name: 'Set price of sandbox-small' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Input').fill('0.0000001');
+  await dialog.getByRole('button', { name: 'Save price' }).click();
+  await expect(dialog.getByText('must be a decimal')).toBeVisible();
+  await dialog.getByLabel('Input').fill('0.25');
+  await dialog.getByRole('button', { name: 'Save price' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(row).toContainText('$0.25 / 1M tokens');
+  await expect(row).toContainText('$1.50 / 1M tokens');
+  await expect(row).toContainText('set by the team');
+});
