@@ -10,6 +10,9 @@ import { gemini } from './gemini.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
+/** What the http room needs of a format beside its reader. */
+export { anthropicErrorType } from './formats/anthropic-messages.ts';
+
 export const PROVIDERS = [sandbox, openai, anthropic, gemini] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 

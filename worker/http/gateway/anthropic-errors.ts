@@ -1,6 +1,6 @@
 /** A refusal in Anthropic's envelope, under the error types that its SDKs know; a provider's own error keeps its type and words. */
 import { z } from '@hono/zod-openapi';
-import { anthropicErrorType } from '../../providers/formats/anthropic-messages.ts';
+import { anthropicErrorType } from '../../providers/registry.ts';
 import type { PaidEndpoint } from './paid-endpoint.ts';
 
 /** Anthropic's error type of a status; the rest are `api_error`. */
