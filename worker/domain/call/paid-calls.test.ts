@@ -583,6 +583,15 @@ describe('a paid stream', () => {
     expect(booked()).toMatchObject([{ status: 'failed', error: 'lost' }]);
   });
 
+  it('hands on an error that comes after a finish reason, and books the usage beside it', async () => {
+    const { source, reader } = await opened();
+    const late = `data: ${JSON.stringify({ choices: [], error: { message: 'limit' }, usage: USAGE })}\n\n`;
+    source.say(chunk({}, 'length'), late, DONE);
+    const text = await rest(reader);
+    expect([text.match(/"limit"/g)?.length, text.includes('[DONE]')]).toEqual([1, true]);
+    expect(booked()).toMatchObject([{ status: 'failed', error: 'limit', costNanoUsd: COST }]);
+  });
+
   it('without usage is estimated from what it said (B13), also without an end marker', async () => {
     const { source, paid, reader } = await opened();
     source.say(chunk({ content: 'two' }), chunk({}, 'stop'));

@@ -106,6 +106,13 @@ describe('usage of an Anthropic answer', () => {
     expect(usageOf(one)?.usage).toMatchObject({ inputTokens: 30, outputTokens: 10 });
   });
 
+  it('flags what costs more than the list price', () => {
+    const flagsOf = (more: object) => usageOf({ input_tokens: 1, output_tokens: 1, ...more })?.flags;
+    expect(flagsOf({ speed: 'standard', inference_geo: 'global' })).toEqual([]);
+    expect(flagsOf({ speed: null, inference_geo: 'not_available' })).toEqual([]);
+    expect(flagsOf({ speed: 'fast', inference_geo: 'us' })).toEqual(['fast_mode', 'regional_inference']);
+  });
+
   it.each([
     null,
     'much',

@@ -59,7 +59,20 @@ function withIterations(top: Counts, iterations: readonly Counts[]): Counts {
   ) as unknown as Counts;
 }
 
-/** Anthropic's usage object as ours; null when it makes no sense. `other_models`: an iteration ran on a model that it names. */
+/**
+ * What makes a call dearer than its model's list price, which is what is charged: a round on another model, the fast mode, a
+ * region with a surcharge. Rows that carry such a flag are to be checked against the provider's bill.
+ */
+function surchargesOf(raw: Json, rounds: readonly Json[]): string[] {
+  const geo = raw.inference_geo;
+  return [
+    ...(rounds.some((round) => typeof round.model === 'string') ? ['other_models'] : []),
+    ...(raw.speed === 'fast' ? ['fast_mode'] : []),
+    ...(typeof geo === 'string' && geo !== 'global' && geo !== 'not_available' ? ['regional_inference'] : []),
+  ];
+}
+
+/** Anthropic's usage object as ours; null when it makes no sense. */
 function normalised(raw: unknown): ReportedUsage | null {
   if (!isObject(raw)) return null;
   const top = countsOf(raw);
@@ -85,7 +98,7 @@ function normalised(raw: unknown): ReportedUsage | null {
       webSearches: tokens(tools.web_search_requests) ?? 0,
     },
     raw: JSON.stringify(raw),
-    flags: rounds.some((round) => typeof round.model === 'string') ? ['other_models'] : [],
+    flags: surchargesOf(raw, rounds),
   };
 }
 
