@@ -4,24 +4,9 @@
  */
 import type { FormatReader, ReportedUsage, StreamReader } from '../../domain/contracts/provider.ts';
 import { NO_USAGE } from '../../domain/cost/usage.ts';
+import { isObject, merged, objects, parsed, tokens, type Json } from './json.ts';
 
-type Json = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const object = (value: unknown): Json => (isObject(value) ? value : {});
-const tokens = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
-
-function parsed(data: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
 
 /** Searches that one call may make where a search tool is allowed; Google names no limit, models make a handful. */
 const MOST_SEARCHES = 10;
@@ -73,12 +58,6 @@ function normalised(
     flags: ['quarantined'],
   };
 }
-
-/** Later values win over earlier ones, nulls never do; nothing is added up (B12). */
-const merged = (earlier: Json, later: Json): Json => ({
-  ...earlier,
-  ...Object.fromEntries(Object.entries(later).filter(([, value]) => value !== null && value !== undefined)),
-});
 
 const partsOf = (candidate: Json): Json[] => objects(object(candidate.content).parts);
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
