@@ -196,7 +196,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async #attempt(command: RunCommand, signal: AbortSignal): Promise<void> {
-      const { frame, node, token } = command;
+      const { node, token } = command;
       let outcome: Result<NodeOutcome, NodeFailure>;
       try {
         if (++this.#begun % TURN === 0) await scheduler.wait(0);
