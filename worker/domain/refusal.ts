@@ -49,6 +49,19 @@ export type RateLimited = {
   rate?: RateStanding;
 };
 
+/** A rule of domain/guard/guardrails.ts said no. What the call wrote is never told back, nor the pattern it met. */
+export type GuardrailBlocked = {
+  reason: 'guardrail_blocked';
+  of: 'team' | 'key';
+  rule: 'allowed_models' | 'denied_models' | 'max_input_tokens' | 'blocked_pattern';
+  /** where in the request: "model", "body", "messages[2].content" */
+  field: string;
+  /** the limit of max_input_tokens */
+  limit?: number;
+  /** the name of the blocked pattern */
+  pattern?: string;
+};
+
 export type Refusal =
   | { reason: 'malformed'; message: string; param?: string }
   | { reason: 'unauthenticated'; message?: string }
@@ -62,6 +75,7 @@ export type Refusal =
   | { reason: 'invalid'; message?: string; issues: Issue[] }
   | RateLimited
   | BudgetExceeded
+  | GuardrailBlocked
   /** the budget object could not be asked: never to be read as "no" */
   | { reason: 'budget_unavailable'; message?: string }
   /** the provider could not be reached or answered with an error: `status` is what the caller gets */

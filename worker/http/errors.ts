@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { formatCost } from '../domain/money-text.ts';
+import { blockedMessage } from '../domain/guard/message.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 import { geminiErrorBody } from './gateway/gemini-errors.ts';
@@ -59,6 +60,10 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
     }
     case 'forbidden':
       return answer(403, 'permission_error', refusal.message);
+    case 'guardrail_blocked': {
+      const { reason: _, field, ...details } = refusal;
+      return answer(403, 'permission_error', blockedMessage(refusal), { ...details, param: field });
+    }
     case 'plan_limit':
       return answer(403, 'permission_error', refusal.message, { plan: refusal.plan });
     case 'not_found':

@@ -1,5 +1,6 @@
 /** The only schema of D1: every table, drizzle first; migrations/ is made from it by `npm run db:generate`. Each table is described in docs/state.md. */
 import { sql } from 'drizzle-orm';
+import type { Guardrails } from '../domain/guard/guardrails.ts';
 import type { PriceBody } from '../domain/cost/price-input.ts';
 import type { Route } from '../domain/routing/route.ts';
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -138,6 +139,12 @@ export const apiKey = sqliteTable(
     tags: json<string[]>('tags').notNull().default([]),
     requestsPerMinute: integer('requests_per_minute'),
     tokensPerMinute: integer('tokens_per_minute'),
+    /** how long answers to this key's calls are kept and given again; null = never */
+    cacheTtlSeconds: integer('cache_ttl_seconds'),
+    /** names and patterns with `*`; null = every model */
+    allowedModels: json<string[]>('allowed_models'),
+    deniedModels: json<string[]>('denied_models').notNull().default([]),
+    maxInputTokens: integer('max_input_tokens'),
     createdBy: text('created_by'),
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at'),
@@ -145,6 +152,13 @@ export const apiKey = sqliteTable(
   },
   (t) => [index('api_key_team').on(t.teamId, t.id)],
 );
+
+/** What a team forbids its calls: domain/guard/guardrails.ts; a team without a row forbids nothing. */
+export const guardrails = sqliteTable('guardrails', {
+  teamId: text('team_id').primaryKey(),
+  rules: json<Guardrails>('rules').notNull(),
+  updatedAt: time('updated_at').notNull(),
+});
 
 /** Ways to a provider, one per team, provider and name; `sealedKey` is AES-256-GCM (worker/store/secrets.ts). */
 export const providerConnection = sqliteTable(
@@ -302,6 +316,9 @@ export const rollup = sqliteTable(
     inputTokens: integer('input_tokens').notNull(),
     outputTokens: integer('output_tokens').notNull(),
     costNanoUsd: money('cost_nano_usd').notNull(),
+    /** answers given from the cache, and what they would have cost; in none of the sums above */
+    cacheHits: integer('cache_hits').notNull().default(0),
+    savedNanoUsd: money('saved_nano_usd').notNull().default(0),
   },
   (t) => [
     primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
@@ -335,6 +352,8 @@ export const run = sqliteTable(
     inputTokens: integer('input_tokens').notNull(),
     outputTokens: integer('output_tokens').notNull(),
     costNanoUsd: money('cost_nano_usd').notNull(),
+    /** what an answer from the cache would have cost; null = it was not one */
+    savedNanoUsd: money('saved_nano_usd'),
     latencyMs: integer('latency_ms').notNull(),
     error: text('error'),
     promptId: text('prompt_id'),
@@ -500,6 +519,21 @@ export const idempotency = sqliteTable(
     createdAt: time('created_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
+);
+
+/** Answers kept for keys that opted in (domain/call/cached-calls.ts), sealed; larger ones stand in R2 under `file_key`. */
+export const cachedAnswer = sqliteTable(
+  'cached_answer',
+  {
+    teamId: text('team_id').notNull(),
+    /** SHA-256 of everything that decides the answer */
+    hash: text('hash').notNull(),
+    sealed: text('sealed'),
+    fileKey: text('file_key'),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.hash] }), index('cached_answer_expiry').on(t.expiresAt)],
 );
 
 /** Counts inside a window of time (wrong sign-ins); a row past `resetsAt` counts as none. */

@@ -41,6 +41,8 @@ export async function admit(
   const reader = deps.formatOf(format);
   const ask = reader.askOf(request.body);
   const inputTokens = await deps.count.request(route, format, request.body);
+  const blocked = await guarded(request, { route, inputTokens }, deps);
+  if (blocked) return err(blocked);
   const bounds = (perChoice: number): CallBounds => ({
     inputTokens,
     maxOutputTokens: perChoice * ask.choices,
@@ -91,6 +93,16 @@ export async function admit(
     startedAtMs,
   });
 }
+
+/** Does a guardrail of the team or the key forbid this call? */
+export const guarded = (
+  { subject, body }: Pick<PaidCallRequest, 'subject' | 'body'>,
+  { route, inputTokens }: { route: Pick<CallRoute, 'provider' | 'model'>; inputTokens: number | null },
+  { guard }: Pick<PaidCallDeps, 'guard'>,
+) => {
+  const { provider, model } = route;
+  return guard({ subject, asked: String(body.model), provider, model, body, inputTokens });
+};
 
 /** The usage of a call that takes all it may. */
 export const worstUsage = (inputTokens: number, outputTokens: number): Usage => ({

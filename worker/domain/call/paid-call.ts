@@ -4,7 +4,8 @@
  * and the caller sees its end only after it was settled.
  */
 import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
-import type { RateLimits, RateStanding, Refusal } from '../refusal.ts';
+import type { GuardedCall } from '../guard/guardrails.ts';
+import type { GuardrailBlocked, RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
@@ -111,6 +112,8 @@ export interface PaidCallDeps {
     request(route: CallRoute, format: WireFormat, body: Record<string, unknown>): Promise<number>;
     text(route: CallRoute, text: string): Promise<number>;
   };
+  /** what the team and the key forbid: asked before anything is held or sent */
+  guard(call: GuardedCall & { subject: CallSubject }): Promise<GuardrailBlocked | null>;
   /** ms since the epoch */
   now(): number;
   timers: Timers;

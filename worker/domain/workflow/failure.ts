@@ -1,5 +1,6 @@
 /** A refusal met inside a run, in the engine's own classes (engine.md rule 5): is it sent, may it be tried again, does it pause the run? */
 import type { NodeFailure } from '../contracts/node.ts';
+import { blockedMessage } from '../guard/message.ts';
 import type { Refusal } from '../refusal.ts';
 
 export function failureOf(refusal: Refusal): NodeFailure {
@@ -32,6 +33,8 @@ export function failureOf(refusal: Refusal): NodeFailure {
         field: 'model',
         message: `The model "${refusal.model}" has no price, so a budget cannot cover it.`,
       };
+    case 'guardrail_blocked':
+      return { reason: 'refused', field: refusal.field, message: blockedMessage(refusal) };
     case 'invalid':
       return {
         reason: 'refused',
