@@ -90,6 +90,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         model,
         connection,
         price,
+        priceOfModel: (other) => prices.lookup(connection.provider, other, at, overrides),
         info: prices.info(connection.provider, model),
       });
     },

@@ -14,6 +14,7 @@ import type {
   ProviderFailure,
   WireFormat,
 } from '../contracts/provider.ts';
+import type { PriceOfModel } from '../cost/cost.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
 
 export interface PaidCallRequest {
@@ -86,6 +87,8 @@ export interface CallRoute {
   connection: Connection;
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
+  /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
+  priceOfModel?: PriceOfModel;
   info: ModelInfo | null;
 }
 
