@@ -28,6 +28,7 @@ export const tierPriceSchema = z.union([
 ]);
 export type TierPrice = z.infer<typeof tierPriceSchema>;
 
+/** Those with a price of their own. */
 export const PRICED_TIERS = SERVICE_TIERS.filter((tier) => tier !== 'standard');
 
 export const priceSchema = z.object({
