@@ -1,5 +1,6 @@
 /** Google's generateContent over plain HTTP: addresses, authentication and error bodies. */
 import type { ForwardRequest, ProviderFailure } from '../../domain/contracts/provider.ts';
+import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import { exchange, jsonOf, type Placed, type Transport } from './exchange.ts';
 import { failed, TEST_TIMEOUT_MS } from './failure.ts';
@@ -17,7 +18,7 @@ export async function forwardGemini(
   const asked = {
     url: addressOf(connection, `${path}:${method}`),
     method: 'POST' as const,
-    body: JSON.stringify(body),
+    body: textOf(body, request.original),
     headers: {
       ...headersOf(connection),
       'content-type': 'application/json',

@@ -1,5 +1,6 @@
 /** OpenAI's dialect over plain HTTP: addresses, authentication and error bodies. Shared by every provider that speaks it. */
 import type { ForwardRequest, ProviderFailure } from '../../domain/contracts/provider.ts';
+import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import { exchange, jsonOf, type Placed, type Transport } from './exchange.ts';
 import { failed, TEST_TIMEOUT_MS } from './failure.ts';
@@ -21,7 +22,7 @@ export async function forwardOpenai(
   const asked = {
     url: addressOf(connection, path),
     method: 'POST' as const,
-    body: JSON.stringify(request.body),
+    body: textOf(request.body, request.original),
     headers: {
       ...headersOf(connection),
       'content-type': 'application/json',
