@@ -15,6 +15,7 @@ import type {
   WireFormat,
 } from '../contracts/provider.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
+import type { JsonText } from '../data/json-text.ts';
 
 export interface PaidCallRequest {
   runId: string;
@@ -24,6 +25,8 @@ export interface PaidCallRequest {
   format: WireFormat;
   /** wire-format body; `model` inside is what the caller named: "gpt-4o", "sandbox-small" or "<provider>/<model>" */
   body: Record<string, unknown>;
+  /** the text that `body` was read out of, when a caller sent one: it goes on as he wrote it */
+  original?: JsonText;
   stream: boolean;
   /** the caller's headers that go on to the provider; default none */
   headers?: Readonly<Record<string, string>>;
@@ -54,6 +57,8 @@ export interface PaidAnswer {
   receipt: CallReceipt;
   /** the provider's body, byte for byte */
   bodyText: string;
+  /** what the provider's headers say beside it (provider-headers.ts) */
+  headers: Record<string, string>;
   /** the assistant's text */
   text: string;
 }
@@ -66,6 +71,8 @@ export interface PaidStream {
   runId: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
+  /** what the provider's headers say (provider-headers.ts) */
+  headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
 }
 

@@ -6,6 +6,7 @@ import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
+import { outlineOf, type JsonText } from '../../domain/data/json-text.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
 import { issuesOf, type AppEnv } from '../routes.ts';
@@ -36,8 +37,8 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
       refusedAnswer(c, endpoint, refusal, headers);
     let request: PaidCallRequest;
     try {
-      const sent = await sentBody(c, endpoint.schema);
-      const body = endpoint.bodyOf?.(c, sent) ?? sent;
+      const original = await sentBody(c, endpoint.schema);
+      const body = endpoint.bodyOf?.(c, original.value) ?? original.value;
       request = {
         runId,
         attempt: 1,
@@ -45,6 +46,7 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         executionType: 'gateway',
         format: endpoint.format,
         body,
+        original,
         stream: endpoint.streams?.(c, body) ?? body.stream === true,
         ...(endpoint.headersOf ? { headers: endpoint.headersOf(c) } : {}),
         ...wishesOf(c),
@@ -61,15 +63,17 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         headers: {
           'content-type': 'text/event-stream; charset=utf-8',
           'cache-control': 'no-store',
+          ...stream.value.headers,
           ...runHeaders(runId, stream.value.clampedMaxTokens),
         },
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText } = answer.value;
+    const { receipt, bodyText, headers } = answer.value;
     return new Response(bodyText, {
       headers: {
+        ...headers,
         'content-type': 'application/json',
         'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
         ...runHeaders(runId, receipt.clampedMaxTokens),
@@ -83,19 +87,31 @@ const runHeaders = (runId: string, clampedMaxTokens: number | null): Record<stri
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
 });
 
+/** Deeper than any schema of a tool; what reads bodies recurses, and the stack is not the caller's to exhaust. */
+const MAX_DEPTH = 256;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+const malformed = (message: string) => new Refused({ reason: 'malformed', message });
+
 /** The body as it was sent. Refused with 400 when it is no JSON, with 422 and the field when it makes no sense. */
-export async function sentBody(c: Context<AppEnv>, schema: z.ZodType): Promise<Json> {
-  let body: unknown;
+export async function sentBody(c: Context<AppEnv>, schema: z.ZodType): Promise<JsonText> {
+  // A body over the limit is the limit's refusal, and throws here.
+  const bytes = await c.req.arrayBuffer();
+  let text: string;
+  let value: unknown;
   try {
-    body = await c.req.json();
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
   } catch (cause) {
-    // A body over the limit is the limit's refusal, not bad JSON.
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new Refused({ reason: 'malformed', message: 'The body is not valid JSON.' });
+    throw malformed(
+      cause instanceof SyntaxError ? 'The body is not valid JSON.' : 'The body is not valid UTF-8.',
+    );
   }
-  const looked = schema.safeParse(body);
+  if (outlineOf(text).depth > MAX_DEPTH)
+    throw malformed(`The body is nested more than ${MAX_DEPTH} levels deep.`);
+  const looked = schema.safeParse(value);
   if (!looked.success) throw new Refused({ reason: 'invalid', issues: issuesOf(looked.error) });
-  return body as Json;
+  return { text, value: value as Json };
 }
 
 export function refusedAnswer(
