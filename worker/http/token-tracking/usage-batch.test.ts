@@ -5,7 +5,12 @@ import { drainOutbox } from '../../queues/ledger.ts';
 import { services } from '../../services.ts';
 
 const LOG = '/api/token-tracking/log';
-const row = (over: object = {}): Record<string, any> => ({ model: 'sandbox-large', inputTokens: 10, outputTokens: 2, ...over });
+const row = (over: object = {}): Record<string, any> => ({
+  model: 'sandbox-large',
+  inputTokens: 10,
+  outputTokens: 2,
+  ...over,
+});
 async function send<T = any>(fetch: Fetch, json: unknown): Promise<[number, T]> {
   const response = await fetch(LOG, { json });
   return [response.status, (await response.json()) as T];
