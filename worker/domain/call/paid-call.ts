@@ -4,7 +4,7 @@
  * and the caller sees its end only after it was settled.
  */
 import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
-import type { Refusal } from '../refusal.ts';
+import type { RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
@@ -34,6 +34,10 @@ export interface PaidCallRequest {
   clampable: boolean;
   maxCostNanoUsd?: number | null;
   executionLimitNanoUsd?: number | null;
+  /** the limits per minute of the key that calls; absent = none apply */
+  rates?: RateLimits;
+  /** hears where the key stands, whether the call is admitted or not */
+  onRate?(standing: RateStanding): void;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
   timeoutMs?: number;
