@@ -121,8 +121,7 @@ export interface PaidCallDeps {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Both answer with what stops them. */
 export interface Timers {
+  /** answers with what stops it */
   after(ms: number, task: () => void): () => void;
-  every(ms: number, task: () => void): () => void;
 }

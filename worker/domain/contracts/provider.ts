@@ -34,8 +34,10 @@ export interface ForwardRequest {
   headers?: Readonly<Record<string, string>>;
   /** our idempotency key for this attempt */
   idempotencyKey: string;
+  /** aborted with a TimeoutError, the call took too long; with anything else, its caller left */
   signal: AbortSignal;
-  timeoutMs: number;
+  /** absent = the signal alone says when to stop */
+  timeoutMs?: number;
 }
 
 /** Asks only how many tokens a request's input has; costs nothing. */
