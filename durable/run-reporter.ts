@@ -2,6 +2,7 @@
 import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
 import { ENDED } from '../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
+import { logLine } from '../worker/domain/log-line.ts';
 
 /** A change waits this long for others to come with it; a run that ends sooner is written once. */
 const QUIET_MS = 300;
@@ -70,7 +71,7 @@ export class RunReporter {
     this.#last = this.#last
       .then(() => this.#record())
       .catch((error: unknown) => {
-        console.error(JSON.stringify({ level: 'error', at: 'WorkflowRun.record', message: String(error) }));
+        console.error(logLine({ level: 'error', at: 'WorkflowRun.record', message: String(error) }));
       });
     return this.#last;
   }

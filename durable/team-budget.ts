@@ -11,6 +11,7 @@ import { makeId, type IdKind } from '../worker/domain/ids.ts';
 import type { RateLimits } from '../worker/domain/refusal.ts';
 import { Live } from './live.ts';
 import { TeamBudgetStore } from './team-budget.store.ts';
+import { logLine } from '../worker/domain/log-line.ts';
 
 const DAY_MS = 86_400_000;
 /** An acknowledged row's cost is kept this long: no reconciliation takes longer between reading D1 and asking here. */
@@ -73,6 +74,14 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     const settled = this.#write((books, nowMs) => settlements.map((one) => books.settle(one, nowMs)));
     for (const settlement of settlements) this.#rates.settle(settlement);
     return settled;
+  }
+
+  async bookHit(settlement: Settlement, rates?: RateLimits) {
+    this.#belongsTo(settlement.subject.teamId);
+    return this.#rates.bookHit(settlement, rates, {
+      nowMs: this.clock(),
+      settle: () => this.#write((books, nowMs) => books.settle(settlement, nowMs)),
+    });
   }
 
   async useKey(keyId: string, limits: RateLimits) {
@@ -165,7 +174,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
       this.#sweep();
       await this.#armForNext();
     } catch (error) {
-      console.error(JSON.stringify({ level: 'error', where: 'TeamBudget.alarm', message: String(error) }));
+      console.error(logLine({ level: 'error', where: 'TeamBudget.alarm', message: String(error) }));
     }
   }
 
@@ -215,9 +224,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
       await this.env.LEDGER.send({ teamId });
     } catch (error) {
       this.#carryAskedAtMs = null;
-      console.error(
-        JSON.stringify({ level: 'error', where: 'TeamBudget.askToCarry', message: String(error) }),
-      );
+      console.error(logLine({ level: 'error', where: 'TeamBudget.askToCarry', message: String(error) }));
     }
   }
 

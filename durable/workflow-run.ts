@@ -14,6 +14,7 @@ import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
 import { runView } from './run-view.ts';
 import { WorkflowRunStore } from './workflow-run.store.ts';
+import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
 const HEARTBEAT_MS = 10_000;
@@ -95,7 +96,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         this.#arm();
       } catch (error) {
         console.error(
-          JSON.stringify({
+          logLine({
             level: 'error',
             at: 'WorkflowRun.alarm',
             message: String(error),
@@ -210,7 +211,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         });
       } catch (error) {
         console.error(
-          JSON.stringify({
+          logLine({
             level: 'error',
             at: 'WorkflowRun.node',
             node,
@@ -228,7 +229,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         this.#take(command, outcome);
       } catch (error) {
         console.error(
-          JSON.stringify({
+          logLine({
             level: 'error',
             at: 'WorkflowRun.take',
             node,

@@ -2,17 +2,20 @@
 import { connect } from 'cloudflare:sockets';
 import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
+import { guarded } from './domain/call/guarding.ts';
 import type { CallRoute, PaidCallDeps } from './domain/call/paid-call.ts';
 import { resolveModel } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
 import type { InputCountRequest, ProviderDeps, ProviderFailure } from './domain/contracts/provider.ts';
 import { chatInputOf } from './domain/cost/chat-input.ts';
 import type { ModelName } from './domain/cost/count.ts';
+import { brokenRule } from './domain/guard/guardrails.ts';
 import type { Refusal } from './domain/refusal.ts';
 import { err, ok, type Result } from './domain/result.ts';
 import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
+import { railsOf } from './store/guardrails.ts';
 import { overridesOf } from './store/prices.ts';
 
 /** Providers that need no key are there for everybody. */
@@ -69,7 +72,7 @@ async function listens(url: string): Promise<boolean> {
   return answer;
 }
 
-export function callDeps(services: CoreServices): PaidCallDeps {
+export function callDeps(services: CoreServices, toProviders: ProviderDeps): PaidCallDeps {
   const { counter, prices } = services;
   return {
     judge: (teamId) => services.judge(teamId),
@@ -90,6 +93,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         model,
         connection,
         price,
+        priceOfModel: (other) => prices.lookup(connection.provider, other, at, overrides),
         info: prices.info(connection.provider, model),
       });
     },
@@ -97,22 +101,19 @@ export function callDeps(services: CoreServices): PaidCallDeps {
       const provider = providerOf(route.provider)!;
       const connection = route.connection as LiveConnection;
       if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
-      return provider.forward(request, connection, providerDeps(services));
+      return provider.forward(request, connection, toProviders);
     },
     count: {
       request: async (route, format, body) =>
         (await counter.countChat(countedAs(route), chatInputOf(format, body))).ceilingTokens,
       text: async (route, text) => (await counter.countText(countedAs(route), text)).ceilingTokens,
     },
+    guard: async ({ subject, ...call }) => brokenRule(await railsOf(services, subject), call),
     now: services.now,
     timers: {
       after(ms, task) {
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);
-      },
-      every(ms, task) {
-        const timer = setInterval(task, ms);
-        return () => clearInterval(timer);
       },
     },
     waitUntil,
@@ -140,6 +141,7 @@ const NOT_ALLOWED: ProviderFailure = {
 
 export interface InputCountAsk extends InputCountRequest {
   teamId: string;
+  keyId: string | null;
 }
 
 /** `provider`: its own count; `estimate`: ours (exact for OpenAI's models and the sandbox). */
@@ -154,12 +156,24 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 
 /** Counts a request's input for free. `body.model` is what the caller named, as in a paid call. */
 export const inputCounter =
-  (services: CoreServices, { route }: Pick<PaidCallDeps, 'route'>) =>
-  async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
+  (
+    services: CoreServices,
+    toProviders: ProviderDeps,
+    { route, guard }: Pick<PaidCallDeps, 'route' | 'guard'>,
+  ) =>
+  async ({ teamId, keyId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
     const { format, body } = ask;
     const routed = await route({ teamId, model: String(body.model), format });
     if (!routed.ok) return routed;
     const { provider: id, model } = routed.value;
+    // What must not be sent must not be sent to be counted either.
+    const subject = { teamId, tags: [], ...(keyId === null ? {} : { keyId }) };
+    const blocked = await guarded(
+      { subject, body },
+      { route: { provider: id, model }, inputTokens: null },
+      { guard },
+    );
+    if (blocked) return err(blocked);
     const connection = routed.value.connection as LiveConnection;
     const provider = providerOf(id)!;
     if (provider.countInput) {
@@ -167,7 +181,7 @@ export const inputCounter =
       const counted = await provider.countInput(
         { ...ask, body: { ...body, model } },
         connection,
-        providerDeps(services),
+        toProviders,
       );
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));

@@ -8,6 +8,7 @@ import {
   type InputCount,
   type InputCountAsk,
 } from './call-deps.ts';
+import { cachedCalls } from './domain/call/cached-calls.ts';
 import type { PaidCalls } from './domain/call/paid-call.ts';
 import { paidCalls } from './domain/call/paid-calls.ts';
 import type { ProviderDeps } from './domain/contracts/provider.ts';
@@ -30,6 +31,7 @@ import type { TeamJudge } from './domain/budget/team.ts';
 import type { Judge } from './domain/budget/budget.ts';
 import { varsOf, type Vars } from './env.ts';
 import shippedPrices from './generated/prices.json';
+import { responseCache } from './store/cached-answers.ts';
 import { ranksFromAssets } from './store/ranks.ts';
 import { teamJudge, teamStub } from './store/judge.ts';
 import type { LiveConnection } from './store/connections.ts';
@@ -81,6 +83,11 @@ const counterOf = (assets: Fetcher | undefined): TokenCounter =>
     patience: () => scheduler.wait(2_000).then(() => null),
   }));
 
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Buffer.from(digest).toString('hex');
+}
+
 const made = new WeakMap<object, Services>();
 
 /** One record per environment, made on first use. */
@@ -100,8 +107,9 @@ export function services(env: Env): Services {
       team,
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const deps = callDeps(core);
-    const calls = paidCalls(deps);
+    const toProviders = providerDeps(core);
+    const deps = callDeps(core, toProviders);
+    const calls = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256 });
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
       paidCalls: calls,
@@ -109,9 +117,9 @@ export function services(env: Env): Services {
     };
     record = {
       ...core,
-      providerDeps: providerDeps(core),
+      providerDeps: toProviders,
       paidCalls: calls,
-      countInput: inputCounter(core, deps),
+      countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };

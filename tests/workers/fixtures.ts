@@ -34,7 +34,19 @@ export async function makeKey(
   teamId: string,
   role: Role,
   more: Partial<
-    Pick<ApiKey, 'name' | 'tags' | 'expiresAt' | 'requestsPerMinute' | 'tokensPerMinute' | 'createdBy'>
+    Pick<
+      ApiKey,
+      | 'name'
+      | 'tags'
+      | 'expiresAt'
+      | 'requestsPerMinute'
+      | 'tokensPerMinute'
+      | 'cacheTtlSeconds'
+      | 'allowedModels'
+      | 'deniedModels'
+      | 'maxInputTokens'
+      | 'createdBy'
+    >
   > = {},
 ): Promise<{ key: string; keyId: string; fetch: Fetch }> {
   const { db, newId, now } = services(env);
@@ -47,6 +59,10 @@ export async function makeKey(
     tags: [],
     requestsPerMinute: null,
     tokensPerMinute: null,
+    cacheTtlSeconds: null,
+    allowedModels: null,
+    deniedModels: [],
+    maxInputTokens: null,
     createdBy: null,
     createdAt: new Date(now()).toISOString(),
     expiresAt: null,

@@ -30,7 +30,10 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/invitations/accept': 'signed-in',
   'GET /api/keys': 'key.manage',
   'POST /api/keys': 'key.manage',
+  'PATCH /api/keys/:id': 'key.manage',
   'DELETE /api/keys/:id': 'key.manage',
+  'GET /api/guardrails': 'guardrail.manage',
+  'PUT /api/guardrails': 'guardrail.manage',
   // workflows
   'GET /api/node-types': 'workflow.read',
   'GET /api/workflows': 'workflow.read',

@@ -14,6 +14,7 @@ import { geminiGateway } from './gateway/gemini.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { embeddingsGateway } from './gateway/openai-embeddings.ts';
 import { responsesGateway } from './gateway/openai-responses.ts';
+import { guardrailRoutes } from './guardrails.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
@@ -36,6 +37,7 @@ import { teams } from './teams.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
+import { logLine } from '../domain/log-line.ts';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -69,15 +71,13 @@ export function createApp() {
   app.onError(function toAnswer(error, c) {
     if (error instanceof Refused) return refusalResponse(c, error.refusal);
     if (error instanceof CouldNotAsk) {
-      console.error(
-        JSON.stringify({ level: 'error', requestId: c.get('requestId'), message: error.message }),
-      );
+      console.error(logLine({ level: 'error', requestId: c.get('requestId'), message: error.message }));
       return refusalResponse(c, { reason: 'budget_unavailable' });
     }
     if (error instanceof HTTPException && error.status === 400)
       return refusalResponse(c, { reason: 'malformed', message: 'The body is not valid JSON.' });
     console.error(
-      JSON.stringify({
+      logLine({
         level: 'error',
         requestId: c.get('requestId'),
         path: c.req.path,
@@ -109,6 +109,7 @@ export function createApp() {
     .route('/', members)
     .route('/', invitations)
     .route('/', keys)
+    .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
     .route('/', workflowEstimate)

@@ -3,7 +3,19 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { makeApiKey } from '../domain/access/api-key.ts';
 import { grantRole } from '../domain/access/membership.ts';
 import { audit } from '../store/audit.ts';
-import { deleteKey, findKey, insertKey, keyRow, listKeys, withoutHash } from '../store/keys.ts';
+import { modelRules } from '../domain/guard/guardrails.ts';
+import { MAX_CACHE_TTL_SECONDS } from '../domain/call/cached-calls.ts';
+import { forgetGuardrails } from '../store/guardrails.ts';
+import {
+  deleteKey,
+  findKey,
+  insertKey,
+  keyRow,
+  listKeys,
+  updateKey,
+  withoutHash,
+  type KeyChange,
+} from '../store/keys.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
@@ -23,6 +35,10 @@ const keySchema = z
     tags: z.array(z.string()),
     requestsPerMinute: z.number().nullable(),
     tokensPerMinute: z.number().nullable(),
+    cacheTtlSeconds: z.number().nullable(),
+    allowedModels: z.array(z.string()).nullable(),
+    deniedModels: z.array(z.string()),
+    maxInputTokens: z.number().nullable(),
     createdBy: z.string().nullable(),
     createdAt: z.string(),
     expiresAt: z.string().nullable(),
@@ -30,16 +46,50 @@ const keySchema = z
   })
   .openapi('ApiKey');
 
+/** What a key is given when it is made, and may be given anew later. */
+const given = {
+  expiresAt: z.iso.datetime({ offset: true }).nullable(),
+  tags: z.array(tagText).max(20),
+  /** null = without end, here and below */
+  requestsPerMinute: z.int().min(1).max(1_000_000).nullable(),
+  tokensPerMinute: z.int().min(1).max(1_000_000_000).nullable(),
+  /** answers to equal calls are kept so long and given again for nothing; null = never */
+  cacheTtlSeconds: z.int().min(1).max(MAX_CACHE_TTL_SECONDS).nullable(),
+  ...modelRules,
+};
+
 const newKeySchema = z
   .strictObject({
     name: nameText,
     role: roleSchema,
-    expiresAt: z.iso.datetime({ offset: true }).nullable().default(null),
-    tags: z.array(tagText).max(20).default([]),
-    requestsPerMinute: z.int().min(1).max(1_000_000).nullable().default(null),
-    tokensPerMinute: z.int().min(1).max(1_000_000_000).nullable().default(null),
+    expiresAt: given.expiresAt.default(null),
+    tags: given.tags.default([]),
+    requestsPerMinute: given.requestsPerMinute.default(null),
+    tokensPerMinute: given.tokensPerMinute.default(null),
+    cacheTtlSeconds: given.cacheTtlSeconds.default(null),
+    allowedModels: given.allowedModels.default(null),
+    deniedModels: given.deniedModels.default([]),
+    maxInputTokens: given.maxInputTokens.default(null),
   })
   .openapi('NewApiKey');
+
+const keyChangeSchema = z
+  .strictObject({ name: nameText, ...given })
+  .partial()
+  .openapi('ApiKeyChange');
+
+const noKey = () => new Refused({ reason: 'not_found', message: 'There is no such key.' });
+
+/** As it is stored; 422 when it lies in the past. */
+function futureOf(expiresAt: string | null, nowMs: number): string | null {
+  if (expiresAt === null) return null;
+  if (Date.parse(expiresAt) <= nowMs)
+    throw new Refused({
+      reason: 'invalid',
+      issues: [{ path: 'expiresAt', message: 'must be in the future' }],
+    });
+  return new Date(expiresAt).toISOString();
+}
 
 export const keys = newRoutes()
   .openapi(
@@ -71,11 +121,6 @@ export const keys = newRoutes()
       const { expiresAt, tags, ...wanted } = c.req.valid('json');
       const granted = grantRole(actor.role, wanted.role);
       if (!granted.ok) throw new Refused(granted.error);
-      if (expiresAt !== null && Date.parse(expiresAt) <= services.now())
-        throw new Refused({
-          reason: 'invalid',
-          issues: [{ path: 'expiresAt', message: 'must be in the future' }],
-        });
       const key = makeApiKey(crypto.getRandomValues(new Uint8Array(48)));
       const row = await keyRow(key, {
         ...wanted,
@@ -84,14 +129,49 @@ export const keys = newRoutes()
         tags: [...new Set(tags)],
         createdBy: actor.userId,
         createdAt: new Date(services.now()).toISOString(),
-        expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        expiresAt: futureOf(expiresAt, services.now()),
       });
       const { teamId: _, ...shown } = withoutHash(row);
       await services.db.batch([
         insertKey(services.db, row),
         audit(services, { ...byCaller(c), action: 'key.create', target: row.id, after: shown }),
       ]);
+      forgetGuardrails(actor.teamId);
       return c.json({ ...shown, key }, 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'patch',
+      path: '/api/keys/{id}',
+      summary: "Change a key's name, tags, expiry, limits, cache or models",
+      description:
+        'What is not named stays. Everybody knows the change within 3 seconds. The role and the key itself cannot change: make another key and delete this one.',
+      request: { params: idParam, body: jsonBody(keyChangeSchema) },
+      responses: answers(200, 'The key as it is now.', keySchema),
+    }),
+    async (c) => {
+      const services = c.get('services');
+      const { teamId } = c.get('actor');
+      const found = await findKey(services.db, teamId, c.req.valid('param').id);
+      if (!found) throw noKey();
+      const { expiresAt, tags, ...rest } = c.req.valid('json');
+      const change: KeyChange = {
+        ...rest,
+        ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),
+        ...(expiresAt === undefined ? {} : { expiresAt: futureOf(expiresAt, services.now()) }),
+      };
+      const { teamId: _, ...before } = found;
+      const after = { ...before, ...change };
+      if (Object.keys(change).length > 0) {
+        await services.db.batch([
+          updateKey(services.db, found, change),
+          audit(services, { ...byCaller(c), action: 'key.update', target: found.id, before, after }),
+        ]);
+        forgetKey(found.id);
+        forgetGuardrails(teamId);
+      }
+      return c.json(after, 200);
     },
   )
   .openapi(
@@ -107,7 +187,7 @@ export const keys = newRoutes()
       const services = c.get('services');
       const { teamId } = c.get('actor');
       const found = await findKey(services.db, teamId, c.req.valid('param').id);
-      if (!found) throw new Refused({ reason: 'not_found', message: 'There is no such key.' });
+      if (!found) throw noKey();
       const { teamId: _, ...before } = found;
       await services.db.batch([
         deleteKey(services.db, teamId, found.id),

@@ -60,7 +60,7 @@ export const promptRuns = newRoutes().openapi(
         reason: 'invalid',
         issues: [{ path: 'tags', message: 'there are at most 20 tags' }],
       });
-    const { onDisconnect, maxCostNanoUsd } = wishesOf(c);
+    const { onDisconnect, maxCostNanoUsd, cache } = wishesOf(c);
     const request = {
       ...wanted,
       promptId: c.req.valid('param').id,
@@ -73,6 +73,7 @@ export const promptRuns = newRoutes().openapi(
         c.req.header('x-pm-on-disconnect') === undefined && stream ? ('cancel' as const) : onDisconnect,
       signal: c.req.raw.signal,
       ...countedByReserve(c),
+      ...(cache ? { cache } : {}),
     };
     if (stream) {
       const opened = await services.streamPrompt(request);

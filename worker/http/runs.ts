@@ -16,6 +16,8 @@ const runSchema = z
     inputTokens: z.int(),
     outputTokens: z.int(),
     costNanoUsd: z.int(),
+    /** what an answer from the cache would have cost; null = it was not one */
+    savedNanoUsd: z.int().nullable(),
     latencyMs: z.int(),
     error: text,
     promptId: text,

@@ -3,15 +3,14 @@ import type { Services } from '../services.ts';
 import { executionMessage } from '../store/execution-queue.ts';
 import { loadOrders } from '../store/executions.ts';
 import { runObject } from '../store/run-object.ts';
+import { logLine } from '../domain/log-line.ts';
 
 export async function consumeExecutions(batch: MessageBatch<unknown>, { env, db }: Services): Promise<void> {
   const wanted = new Map<string, Message<unknown>[]>();
   for (const message of batch.messages) {
     const parsed = executionMessage.safeParse(message.body);
     if (!parsed.success) {
-      console.error(
-        JSON.stringify({ level: 'error', at: 'queue executions', message: 'not a message of ours' }),
-      );
+      console.error(logLine({ level: 'error', at: 'queue executions', message: 'not a message of ours' }));
       message.ack();
       continue;
     }
@@ -29,7 +28,7 @@ export async function consumeExecutions(batch: MessageBatch<unknown>, { env, db 
         for (const message of messages) message.ack();
       } catch (error) {
         console.error(
-          JSON.stringify({ level: 'error', at: 'queue executions', executionId: id, message: String(error) }),
+          logLine({ level: 'error', at: 'queue executions', executionId: id, message: String(error) }),
         );
         for (const message of messages) message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
       }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Services } from '../services.ts';
 import { carryToLedger } from '../store/ledger.ts';
+import { logLine } from '../domain/log-line.ts';
 
 /** The truth stands in the team's object; the message only says whose outbox has something. */
 export const ledgerMessageSchema = z.strictObject({ teamId: z.string().min(1) });
@@ -28,7 +29,7 @@ export async function consumeLedger(batch: MessageBatch<unknown>, services: Serv
     const parsed = ledgerMessageSchema.safeParse(message.body);
     if (!parsed.success) {
       console.error(
-        JSON.stringify({ level: 'error', queue: batch.queue, id: message.id, issues: parsed.error.issues }),
+        logLine({ level: 'error', queue: batch.queue, id: message.id, issues: parsed.error.issues }),
       );
       message.ack();
       continue;
@@ -40,7 +41,7 @@ export async function consumeLedger(batch: MessageBatch<unknown>, services: Serv
       await drain;
       message.ack();
     } catch (error) {
-      console.error(JSON.stringify({ level: 'error', queue: batch.queue, teamId, message: String(error) }));
+      console.error(logLine({ level: 'error', queue: batch.queue, teamId, message: String(error) }));
       message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
     }
   }

@@ -84,3 +84,8 @@ export async function keep(
 export async function release({ db }: CoreServices, attempt: Attempt): Promise<void> {
   await db.delete(idempotency).where(and(rowOf(attempt), isNull(idempotency.status)));
 }
+
+/** Answers that are kept no longer. */
+export async function sweepKeptAnswers({ db, now }: CoreServices): Promise<void> {
+  await db.delete(idempotency).where(lt(idempotency.createdAt, new Date(now() - KEPT_MS).toISOString()));
+}

@@ -40,6 +40,7 @@ export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_M
     // Asked once: were a yes lost on its way and asked for again, it would read as "repeated", which callers take for somebody else's.
     reserve: (request) => askOnce('reserve', (stub) => inTime(stub.reserve(request), reserveTimeoutMs)),
     settle: (settlement) => ask('settle', (stub) => stub.settle(settlement)),
+    bookHit: (settlement, rates) => askOnce('bookHit', (stub) => stub.bookHit(settlement, rates)),
     // Asked once: a count that was lost on its way must not count twice.
     useKey: (keyId, limits) =>
       askOnce('useKey', (stub) => inTime(stub.useKey(keyId, limits), reserveTimeoutMs)),

@@ -18,6 +18,11 @@ export interface ApiKey {
   tags: string[];
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
+  /** how long answers to its calls are kept and given again; null = never */
+  cacheTtlSeconds: number | null;
+  allowedModels: string[] | null;
+  deniedModels: string[];
+  maxInputTokens: number | null;
   createdBy: string | null;
   createdAt: string;
   expiresAt: string | null;
@@ -65,6 +70,29 @@ export async function keyRow(key: string, row: Omit<ApiKey, 'prefix' | 'lastUsed
 
 /** The insert that stores a key: await it, or put it into a batch beside its audit row. */
 export const insertKey = (db: Db, row: typeof apiKey.$inferInsert) => db.insert(apiKey).values(row);
+
+/** What may change of a key; its role and its secret do not. */
+export type KeyChange = Partial<
+  Pick<
+    ApiKey,
+    | 'name'
+    | 'tags'
+    | 'requestsPerMinute'
+    | 'tokensPerMinute'
+    | 'cacheTtlSeconds'
+    | 'allowedModels'
+    | 'deniedModels'
+    | 'maxInputTokens'
+    | 'expiresAt'
+  >
+>;
+
+/** The statement that changes a key: put it into a batch beside its audit row. */
+export const updateKey = (db: Db, { teamId, id }: Pick<ApiKey, 'teamId' | 'id'>, change: KeyChange) =>
+  db
+    .update(apiKey)
+    .set(change)
+    .where(and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)));
 
 /** Notes that a key was used, at most once a minute however often it is. */
 export async function touchKey(db: Db, id: string, nowMs: number): Promise<void> {

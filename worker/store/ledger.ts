@@ -43,6 +43,7 @@ function flat(row: OutboxRow, id: string) {
     outputTokens: s.usage.outputTokens,
     reasoningTokens: s.usage.reasoningTokens,
     cost: s.billed ? s.costNanoUsd : 0,
+    saved: s.savedNanoUsd ?? null,
     priced: s.priced ? 1 : 0,
     priceId: s.priceId,
     promptId: s.subject.promptId ?? null,
@@ -90,6 +91,18 @@ ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
   output_tokens = output_tokens + excluded.output_tokens,
   cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
 
+/** Answers from the cache are in no ledger; their run, which comes after this, tells whether they were counted. */
+const ADD_HITS_TO_ROLLUPS = `
+INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd, cache_hits, saved_nano_usd)
+SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', 0, 0, 0, 0, count(*), sum(r.value ->> 'saved')
+FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
+WHERE r.value ->> 'saved' IS NOT NULL AND NOT EXISTS (
+  SELECT 1 FROM run WHERE run.team_id = ?1 AND run.id = r.value ->> 'runId' AND run.last_seq >= r.value ->> 'seq')
+GROUP BY 2, 3, 4
+ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
+  cache_hits = cache_hits + excluded.cache_hits,
+  saved_nano_usd = saved_nano_usd + excluded.saved_nano_usd`;
+
 const ADD_TO_LEDGER = `
 INSERT INTO ledger (id, team_id, seq, run_id, attempt, status, source, flags, execution_type, provider, model,
   input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nano_usd, priced, price_id,
@@ -108,10 +121,10 @@ ON CONFLICT DO NOTHING`;
 /** One row per run: its attempts are added up, its newest attempt names its end. An adjustment is no run. */
 const ADD_TO_RUNS = `
 INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
-  latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, failed_attempts,
+  saved_nano_usd, latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, failed_attempts,
   last_seq, created_at)
 SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', value ->> 'provider', value ->> 'model', 1,
-  value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'latencyMs', value ->> 'error',
+  value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'saved', value ->> 'latencyMs', value ->> 'error',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
   value ->> 'memberId', value ->> 'keyId', value ->> 'tags',
   CASE WHEN value ->> 'failed' IS NOT NULL THEN json_array(value -> 'failed') END, value ->> 'seq', value ->> 'at'
@@ -138,33 +151,8 @@ export async function carryToLedger(
   if (rows.length === 0) return;
   const json = JSON.stringify(rows.map((row) => flat(row, newId())));
   await db.batch(
-    [ADD_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) => db.prepare(sql).bind(teamId, json)),
+    [ADD_TO_ROLLUPS, ADD_HITS_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) =>
+      db.prepare(sql).bind(teamId, json),
+    ),
   );
-}
-
-/** D1's side of a reconciliation, read in one transaction: the sums, and how far the ledger goes. */
-export interface LedgerCut {
-  ledgerNanoUsd: number;
-  rollupNanoUsd: number;
-  watermarkSeq: number;
-}
-
-export async function ledgerCut(db: D1Database, teamId: string): Promise<LedgerCut> {
-  const [ledger, rollup] = await db.batch<{ cost: number; seq: number }>([
-    db
-      .prepare(
-        'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
-      )
-      .bind(teamId),
-    db
-      .prepare(
-        "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
-      )
-      .bind(teamId),
-  ]);
-  return {
-    ledgerNanoUsd: ledger!.results[0]!.cost,
-    rollupNanoUsd: rollup!.results[0]!.cost,
-    watermarkSeq: ledger!.results[0]!.seq,
-  };
 }

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import { loadOrders } from './executions.ts';
 import { runObject } from './run-object.ts';
 import { execution } from './schema.ts';
+import { logLine } from '../domain/log-line.ts';
 
 const AT_ONCE = 500;
 
@@ -29,7 +30,7 @@ export async function resumeAfterTopUp({ db, env }: Services, teamId: string): P
       .resume(order, {})
       .catch((error: unknown) =>
         console.error(
-          JSON.stringify({ level: 'error', at: 'resumeAfterTopUp', executionId: id, message: String(error) }),
+          logLine({ level: 'error', at: 'resumeAfterTopUp', executionId: id, message: String(error) }),
         ),
       );
   }

@@ -5,6 +5,9 @@ export interface Sums {
   inputTokens: number;
   outputTokens: number;
   costNanoUsd: number;
+  /** answers from the cache, which are no runs, and what they would have cost */
+  cacheHits: number;
+  savedNanoUsd: number;
 }
 
 export interface Span {
@@ -14,7 +17,8 @@ export interface Span {
 }
 
 const SUMS = `coalesce(sum(runs), 0) AS runs, coalesce(sum(input_tokens), 0) AS inputTokens,
-  coalesce(sum(output_tokens), 0) AS outputTokens, coalesce(sum(cost_nano_usd), 0) AS costNanoUsd`;
+  coalesce(sum(output_tokens), 0) AS outputTokens, coalesce(sum(cost_nano_usd), 0) AS costNanoUsd,
+  coalesce(sum(cache_hits), 0) AS cacheHits, coalesce(sum(saved_nano_usd), 0) AS savedNanoUsd`;
 
 /** Sums of a team over a span, per piece of it, and per key of a dimension (dearest first); read in one transaction, so they add up. */
 export async function readStats(

@@ -16,6 +16,7 @@ export const PERMISSIONS = {
   'data.write': 'editor',
   'budget.write': 'admin',
   'key.manage': 'admin',
+  'guardrail.manage': 'admin',
   'connection.manage': 'admin',
   'member.manage': 'admin',
   'price.write': 'admin',

@@ -134,7 +134,12 @@ export class Books {
     const admittedAtMs = hold?.admittedAtMs ?? past?.admittedAtMs ?? nowMs;
     const bookedAtMs =
       settlement.occurredAt === undefined ? admittedAtMs : Math.min(Date.parse(settlement.occurredAt), nowMs);
-    const late = !hold && settlement.source !== 'external' && settlement.executionType !== 'adjustment';
+    // What was never to be reserved cannot be late: reports from outside, adjustments, answers from the cache.
+    const late =
+      !hold &&
+      settlement.source !== 'external' &&
+      settlement.executionType !== 'adjustment' &&
+      settlement.savedNanoUsd === undefined;
     const flags =
       late && !settlement.flags.includes('late') ? [...settlement.flags, 'late'] : settlement.flags;
     const costNanoUsd = this.#book({ ...settlement, flags }, bookedAtMs, nowMs);

@@ -123,6 +123,8 @@ export interface Settlement {
   status: 'succeeded' | 'failed' | 'cancelled';
   billed: boolean;
   costNanoUsd: number;
+  /** of an answer from the cache: what it cost when it was paid */
+  savedNanoUsd?: number;
   usage: Usage;
   source: UsageSource;
   flags: string[];
@@ -146,6 +148,11 @@ export interface Settled {
 export interface Judge {
   reserve(request: ReserveRequest): Promise<Result<Admission, ReserveRefusal>>;
   settle(settlement: Settlement): Promise<Settled>;
+  /** settles an answer from the cache, which was never reserved, unless the key's minute is used up */
+  bookHit(
+    settlement: Settlement,
+    rates?: RateLimits,
+  ): Promise<Result<Settled & { rate?: RateStanding }, RateLimited>>;
   /** moves the expiry of a hold; false when there is no such hold */
   renew(runId: string, attempt: number, ttlMs: number): Promise<boolean>;
   /** the caller of this attempt is known dead: a dispatching hold is settled as `unconfirmed`, another released; no-op when there is none */

@@ -86,6 +86,8 @@ export function memoryJudge(books: Books, now: () => number): Judge {
       rates.settle(settlement);
       return settled;
     },
+    bookHit: async (settlement, limits) =>
+      rates.bookHit(settlement, limits, { nowMs: now(), settle: () => books.settle(settlement, now()) }),
     renew: async (runId, attempt, ttlMs) => books.renew(runId, attempt, now() + ttlMs),
     abandon: async (runId, attempt) => books.abandon(runId, attempt, now()),
   };

@@ -4,7 +4,7 @@
  */
 import type { RateCount, RateLimited, RateLimits, RateStanding } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Admission, ReserveRefusal, ReserveRequest, Settlement } from './budget.ts';
+import type { Admission, ReserveRefusal, ReserveRequest, Settled, Settlement } from './budget.ts';
 
 export const RATE_WINDOW_MS = 60_000;
 /** Instants are kept to the second, so a window is a minute of memory whatever its limit; what is kept leaves up to a second late. */
@@ -132,6 +132,18 @@ export class KeyRates {
     else window.add(nowMs, { requests, tokens: 0 });
     const rate = standingOf(window, limits, nowMs);
     return answer.ok ? ok({ ...answer.value, rate }) : err({ ...answer.error, rate });
+  }
+
+  /** Counts an answer from the cache, which takes no tokens, and has it booked. */
+  bookHit(
+    settlement: Settlement,
+    limits: RateLimits | undefined,
+    { nowMs, settle }: { nowMs: number; settle(): Settled },
+  ): Result<Settled & { rate?: RateStanding }, RateLimited> {
+    const { keyId } = settlement.subject;
+    if (!limits || keyId === undefined) return ok(settle());
+    const used = this.use(keyId, limits, nowMs);
+    return used.ok ? ok({ ...settle(), rate: used.value }) : used;
   }
 
   /** What a call really took, booked to the instant of its admission. */

@@ -1,10 +1,18 @@
 /** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
 import type { Admission, Judge } from '../budget/budget.ts';
-import type { FormatReader } from '../contracts/provider.ts';
-import { ceilingOf, maxOutputOf, outputTokensThatFit, type CallBounds } from '../cost/ceiling.ts';
+import type { Ask, FormatReader } from '../contracts/provider.ts';
+import {
+  ceilingOf,
+  maxOutputOf,
+  outputTokensThatFit,
+  type CallBounds,
+  type RoundBounds,
+} from '../cost/ceiling.ts';
+import { dearestTier, priceIdOf, STANDARD, type Serving, type TierAsk } from '../cost/service-tier.ts';
 import { NO_USAGE, type Usage } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
+import { guarded } from './guarding.ts';
 import type { CallRoute, PaidCallDeps, PaidCallRequest } from './paid-call.ts';
 
 /** A hold lives this long unless renewed: a dead Worker's money is settled or released soon. */
@@ -21,6 +29,10 @@ export interface Admitted {
   /** usage was asked for by us and is not the caller's to see */
   usageInjected: boolean;
   choices: number;
+  /** which service tiers it may be served under */
+  tier: TierAsk;
+  /** the dearest way in which it may be served: what holds where the provider does not say */
+  worstServing: Serving;
   /** upper bound of the input's tokens; what is booked when the provider does not say */
   inputTokens: number;
   /** the most that may be written, all choices together */
@@ -41,12 +53,18 @@ export async function admit(
   const reader = deps.formatOf(format);
   const ask = reader.askOf(request.body);
   const inputTokens = await deps.count.request(route, format, request.body);
-  const blocked = await guarded(request, { route, inputTokens }, deps);
+  const blocked = await guarded(request, { route, inputTokens, rounds: ask.rounds }, deps);
   if (blocked) return err(blocked);
+  const tier = ask.tier ?? STANDARD;
+  const rounds = roundsOf(ask, route);
   const bounds = (perChoice: number): CallBounds => ({
     inputTokens,
     maxOutputTokens: perChoice * ask.choices,
     webSearches: ask.webSearches,
+    toolCalls: ask.toolCalls,
+    serviceTiers: tier.reachable,
+    regional: ask.regional,
+    rounds: rounds ?? [],
     audio: ask.audio,
   });
   const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
@@ -55,7 +73,12 @@ export async function admit(
 
   const mostPerChoice = underRate(request, { perChoice: capped.value, inputTokens, choices: ask.choices });
 
-  const { price } = route;
+  // A round that may run on an unpriced model makes the whole call unpriced.
+  const price = rounds && route.price;
+  const worstServing: Serving = {
+    serviceTier: dearestTier(route.price, tier),
+    regional: ask.regional ?? false,
+  };
   const judge = deps.judge(subject.teamId);
   // Where nothing is written (embeddings) there is nothing to lower.
   const clampable = request.clampable && mostPerChoice > 0;
@@ -65,8 +88,8 @@ export async function admit(
     ceilingNanoUsd: price && ceilingOf(bounds(mostPerChoice), price),
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
-    worstUsage: worstUsage(inputTokens, mostPerChoice * ask.choices),
-    priceId: price?.id ?? null,
+    worstUsage: { ...worstUsage(inputTokens, mostPerChoice * ask.choices), ...worstServing },
+    priceId: price && priceIdOf(price, worstServing),
   });
   if (!held.ok) return held;
 
@@ -87,6 +110,8 @@ export async function admit(
     judge,
     ...outgoing,
     choices: ask.choices,
+    tier,
+    worstServing,
     inputTokens,
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
@@ -94,15 +119,16 @@ export async function admit(
   });
 }
 
-/** Does a guardrail of the team or the key forbid this call? */
-export const guarded = (
-  { subject, body }: Pick<PaidCallRequest, 'subject' | 'body'>,
-  { route, inputTokens }: { route: Pick<CallRoute, 'provider' | 'model'>; inputTokens: number | null },
-  { guard }: Pick<PaidCallDeps, 'guard'>,
-) => {
-  const { provider, model } = route;
-  return guard({ subject, asked: String(body.model), provider, model, body, inputTokens });
-};
+/** Null when one of the rounds would run on a model without a price. */
+function roundsOf({ rounds = [] }: Ask, { price, priceOfModel }: CallRoute): RoundBounds[] | null {
+  const bounds: RoundBounds[] = [];
+  for (const { model, maxOutputTokens } of rounds) {
+    const own = model === null ? price : (priceOfModel?.(model) ?? null);
+    if (!own) return null;
+    bounds.push({ price: own, maxOutputTokens });
+  }
+  return bounds;
+}
 
 /** The usage of a call that takes all it may. */
 export const worstUsage = (inputTokens: number, outputTokens: number): Usage => ({

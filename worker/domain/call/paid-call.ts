@@ -15,6 +15,8 @@ import type {
   ProviderFailure,
   WireFormat,
 } from '../contracts/provider.ts';
+import type { PriceOfModel } from '../cost/cost.ts';
+import type { CacheHit, CacheWish } from './cached-calls.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
 import type { JsonText } from '../data/json-text.ts';
 
@@ -39,6 +41,8 @@ export interface PaidCallRequest {
   rates?: RateLimits;
   /** hears where the key stands, whether the call is admitted or not */
   onRate?(standing: RateStanding): void;
+  /** may be answered with what was paid before (cached-calls.ts); absent = never */
+  cache?: CacheWish;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
   timeoutMs?: number;
@@ -66,6 +70,8 @@ export interface PaidAnswer {
   headers: Record<string, string>;
   /** the assistant's text */
   text: string;
+  /** set when it came from the cache and cost nothing */
+  cached?: CacheHit;
 }
 
 /**
@@ -79,6 +85,8 @@ export interface PaidStream {
   /** what the provider's headers say (provider-headers.ts) */
   headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
+  /** set when it came from the cache and cost nothing */
+  cached?: CacheHit;
 }
 
 export interface PaidStreamEnd {
@@ -98,6 +106,8 @@ export interface CallRoute {
   connection: Connection;
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
+  /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
+  priceOfModel?: PriceOfModel;
   info: ModelInfo | null;
 }
 
@@ -121,8 +131,7 @@ export interface PaidCallDeps {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Both answer with what stops them. */
 export interface Timers {
+  /** answers with what stops it */
   after(ms: number, task: () => void): () => void;
-  every(ms: number, task: () => void): () => void;
 }

@@ -49,7 +49,10 @@ export interface Rails {
   rules: Guardrails;
 }
 
-export interface GuardedCall extends NamedModel {
+export interface GuardedCall {
+  provider: string;
+  /** every model that may answer: the one the call is for first */
+  names: readonly NamedModel[];
   body: Readonly<Record<string, unknown>>;
   /** upper bound; null where nothing is counted (a free count of tokens) */
   inputTokens: number | null;
@@ -68,8 +71,10 @@ function brokenBy(
   { allowedModels, deniedModels, maxInputTokens, blockedPatterns }: Guardrails,
   call: GuardedCall,
 ): Omit<GuardrailBlocked, 'reason' | 'of'> | null {
-  if (isListed(deniedModels, call)) return { rule: 'denied_models', field: 'model' };
-  if (allowedModels !== null && !isListed(allowedModels, call))
+  const { provider, names } = call;
+  if (names.some((name) => isListed(deniedModels, provider, name)))
+    return { rule: 'denied_models', field: 'model' };
+  if (allowedModels !== null && !names.every((name) => isListed(allowedModels, provider, name)))
     return { rule: 'allowed_models', field: 'model' };
   if (maxInputTokens !== null && call.inputTokens !== null && call.inputTokens > maxInputTokens)
     return { rule: 'max_input_tokens', field: 'body', limit: maxInputTokens };

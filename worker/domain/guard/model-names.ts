@@ -1,13 +1,16 @@
 /** Lists of models with `*`: "gpt-4o", "claude-*", "openai/*". Upper and lower case are one. */
 
-/** How a call's model may be named: as the caller wrote it, as its provider does, and with the provider before it. */
+/** How a model may be named: as the caller wrote it, as its provider does, and with the provider before it. */
 export interface NamedModel {
   asked: string;
-  provider: string;
   model: string;
 }
 
-export function isListed(patterns: readonly string[], { asked, provider, model }: NamedModel): boolean {
+export function isListed(
+  patterns: readonly string[],
+  provider: string,
+  { asked, model }: NamedModel,
+): boolean {
   const names = [asked, model, `${provider}/${model}`].map((name) => name.toLowerCase());
   return patterns.some((pattern) => names.some((name) => matches(pattern.toLowerCase(), name)));
 }

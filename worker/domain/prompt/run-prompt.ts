@@ -34,6 +34,7 @@ export interface RunPromptRequest extends VersionWish {
   /** of the key that calls: see PaidCallRequest */
   rates?: PaidCallRequest['rates'];
   onRate?: PaidCallRequest['onRate'];
+  cache?: PaidCallRequest['cache'];
 }
 
 export interface PromptRun {
@@ -139,6 +140,7 @@ async function ask(
       signal: request.signal,
       timeoutMs: request.timeoutMs,
       ...(request.rates ? { rates: request.rates, onRate: request.onRate } : {}),
+      ...(request.cache ? { cache: request.cache } : {}),
     },
   });
 }

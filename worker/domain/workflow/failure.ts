@@ -1,6 +1,7 @@
 /** A refusal met inside a run, in the engine's own classes (engine.md rule 5): is it sent, may it be tried again, does it pause the run? */
 import type { NodeFailure } from '../contracts/node.ts';
 import { blockedMessage } from '../guard/message.ts';
+import { redact } from '../guard/redact.ts';
 import type { Refusal } from '../refusal.ts';
 
 export function failureOf(refusal: Refusal): NodeFailure {
@@ -20,7 +21,8 @@ export function failureOf(refusal: Refusal): NodeFailure {
     case 'provider_failed':
       return {
         reason: refusal.failure,
-        message: `${refusal.provider} answered ${refusal.status}: ${refusal.message}`,
+        // kept with the run, where more people read it than wrote the call
+        message: redact(`${refusal.provider} answered ${refusal.status}: ${refusal.message}`),
         ...(refusal.retryAfterSeconds === undefined
           ? {}
           : { retryAfterMs: refusal.retryAfterSeconds * 1000 }),

@@ -53,6 +53,7 @@ async function countTokens(c: Context<AppEnv>): Promise<Response> {
   }
   const counted = await c.get('services').countInput({
     teamId: c.get('actor').teamId,
+    keyId: c.get('actor').keyId,
     format: 'anthropic_messages',
     body: original.value,
     original,

@@ -11,7 +11,7 @@ import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
 import { countedByReserve, holdToRates } from '../key-limits.ts';
 import { issuesOf, type AppEnv } from '../routes.ts';
-import { subjectOf, wishesOf } from './request-headers.ts';
+import { cacheHeaders, subjectOf, wishesOf } from './request-headers.ts';
 
 type Json = Record<string, unknown>;
 
@@ -66,16 +66,18 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         'cache-control': 'no-store',
         ...stream.value.headers,
         ...runHeaders(runId, stream.value.clampedMaxTokens),
+        ...cacheHeaders(request.cache !== undefined, stream.value.cached),
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText, headers } = answer.value;
+    const { receipt, bodyText, headers, cached } = answer.value;
     return c.body(bodyText, 200, {
       ...headers,
       'content-type': 'application/json',
       'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
       ...runHeaders(runId, receipt.clampedMaxTokens),
+      ...cacheHeaders(request.cache !== undefined, cached),
     });
   };
 }

@@ -1,6 +1,7 @@
 /** Our own request headers on every gateway route, whatever the wire format: `x-pm-*` (api.md). */
 import type { Context } from 'hono';
 import type { CallSubject } from '../../domain/budget/budget.ts';
+import type { CacheHit } from '../../domain/call/cached-calls.ts';
 import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
 import { Refused } from '../errors.ts';
 import type { AppEnv } from '../routes.ts';
@@ -8,7 +9,7 @@ import type { AppEnv } from '../routes.ts';
 const MAX_TAGS = 20;
 const MAX_TAG_CHARS = 64;
 
-type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd'>;
+type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd' | 'cache'>;
 
 const invalid = (header: string, message: string) =>
   new Refused({ reason: 'invalid', issues: [{ path: header, message }] });
@@ -27,6 +28,29 @@ export function wishesOf(c: Context<AppEnv>): Wishes {
     onDisconnect,
     clampable: clamp === 'true',
     maxCostNanoUsd: cost === undefined ? null : Number(cost),
+    ...cacheWishOf(c),
+  };
+}
+
+/** The cache is the key's to opt into; a call can leave it out, or have it answered anew. */
+function cacheWishOf(c: Context<AppEnv>): Pick<Wishes, 'cache'> {
+  const wish = c.req.header('x-pm-cache');
+  if (wish !== undefined && wish !== 'off' && wish !== 'refresh')
+    throw invalid('x-pm-cache', 'must be "off" or "refresh"');
+  const caller = c.get('caller');
+  const ttlSeconds = caller.kind === 'key' ? caller.key.cacheTtlSeconds : null;
+  if (ttlSeconds === null || wish === 'off') return {};
+  return { cache: { ttlSeconds, refresh: wish === 'refresh' } };
+}
+
+/** What an answer says of the cache; nothing when the call was none for it. */
+export function cacheHeaders(asked: boolean, hit: CacheHit | undefined): Record<string, string> {
+  if (!hit) return asked ? { 'x-pm-cache': 'miss' } : {};
+  return {
+    'x-pm-cache': 'hit',
+    age: String(hit.ageSeconds),
+    'x-pm-cost-nano-usd': '0',
+    'x-pm-cost-saved-nano-usd': String(hit.savedNanoUsd),
   };
 }
 

@@ -15,13 +15,21 @@ const MOST_PIECES = 2000;
 const MOST_GROUPS = 500;
 const DEFAULT_SPAN_MS = 30 * 86_400_000;
 
-const sums = { runs: z.int(), inputTokens: z.int(), outputTokens: z.int(), costNanoUsd: z.int() };
+const sums = {
+  runs: z.int(),
+  inputTokens: z.int(),
+  outputTokens: z.int(),
+  costNanoUsd: z.int(),
+  cacheHits: z.int(),
+  savedNanoUsd: z.int(),
+};
+const NOTHING = { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, cacheHits: 0, savedNanoUsd: 0 };
 const statsSchema = z
   .object({
     from: z.iso.datetime(),
     to: z.iso.datetime(),
     timeZone: z.string(),
-    /** `runs` are billed attempts */
+    /** `runs` are billed attempts; answers from the cache are no runs, and cost nothing: `savedNanoUsd` is what they would have cost */
     totals: z.object(sums),
     /** every interval of the span, empty ones too; `byGroup` is cost per key of `groupBy` */
     series: z.array(
@@ -100,7 +108,7 @@ export const stats = newRoutes().openapi(
         totals: found.totals,
         series: spans.map(({ from: start }) => ({
           start: iso(start),
-          ...(byStart.get(start) ?? { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 }),
+          ...(byStart.get(start) ?? NOTHING),
           ...(dimension ? { byGroup: cells.get(start) ?? {} } : {}),
         })),
         groups: dimension
