@@ -158,6 +158,8 @@ class AnthropicMessagesStream implements StreamReader {
   #text = '';
   #generated = '';
   #error: string | null = null;
+  /** what Anthropic's own tools find goes in as further input, which only the end counts */
+  #searched = false;
   #stopped = false;
   #ended = false;
 
@@ -171,8 +173,9 @@ class AnthropicMessagesStream implements StreamReader {
           this.#usage = merged(this.#usage ?? {}, event.message.usage);
         return;
       case 'content_block_start':
-        if (isObject(event.content_block))
-          this.#write(event.content_block, event.content_block.type === 'text');
+        if (!isObject(event.content_block)) return;
+        this.#searched ||= event.content_block.type === 'server_tool_use';
+        this.#write(event.content_block, event.content_block.type === 'text');
         return;
       case 'content_block_delta':
         if (isObject(event.delta)) this.#write(event.delta, event.delta.type === 'text_delta');
@@ -195,6 +198,7 @@ class AnthropicMessagesStream implements StreamReader {
   }
 
   usage = () => (this.#usage && this.#final ? normalised(this.#usage) : null);
+  usageSoFar = () => (this.#usage && !this.#searched ? normalised(this.#usage) : this.usage());
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;

@@ -93,6 +93,7 @@ class OpenaiChatStream implements StreamReader {
   }
 
   usage = () => openaiUsage(this.#usage, { serviceTier: this.#serviceTier });
+  usageSoFar = () => this.usage();
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;

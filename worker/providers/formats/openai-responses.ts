@@ -102,6 +102,7 @@ class OpenaiResponsesStream implements StreamReader {
   }
 
   usage = () => openaiUsage(this.#usage, { serviceTier: this.#serviceTier, webSearches: this.#searches });
+  usageSoFar = () => this.usage();
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
