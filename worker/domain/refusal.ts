@@ -44,5 +44,9 @@ export type Refusal =
       failure: 'not_sent' | 'refused' | 'unknown';
       retryAfterSeconds?: number;
       body?: string;
+      /** calls to providers made in all; absent = 1 */
+      attempts?: number;
+      /** what failed attempts were billed all the same; absent = nothing */
+      billed?: { inputTokens: number; outputTokens: number; costNanoUsd: number };
     }
   | { reason: 'unavailable'; message: string };

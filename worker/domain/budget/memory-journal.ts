@@ -81,6 +81,6 @@ export function memoryJudge(books: Books, now: () => number): Judge {
     reserve: async (request) => books.reserve(request, now()),
     settle: async (settlement) => books.settle(settlement, now()),
     renew: async (runId, attempt, ttlMs) => books.renew(runId, attempt, now() + ttlMs),
-    abandon: async (runId, attempt) => books.abandon(runId, attempt, now()),
+    abandon: async (runId, beforeAttempt) => books.abandon(runId, beforeAttempt, now()),
   };
 }

@@ -5,7 +5,14 @@ import { err, ok, type Result } from '../result.ts';
 import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
-import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
+import {
+  endingOfFailure,
+  NOT_BOOKED,
+  refusalOfFailure,
+  settle,
+  withBilled,
+  type Outcome,
+} from './settling.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
@@ -33,7 +40,7 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const bodyText = await textOf(sent.value, flight.signal);
     const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
-    if (refusal) return err(refusal);
+    if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
     return ok({ receipt, bodyText: bodyText!, text });
   } finally {
@@ -65,6 +72,8 @@ export interface Flight {
   cancelled(): boolean;
   /** ends the call because its caller does not want it any more (B08) */
   cancel(): void;
+  /** the first event is there: from now on only the deadline of the whole call counts */
+  answered(): void;
   land(): void;
 }
 
@@ -81,6 +90,10 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
   const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
     abort.abort(new Error('timeout')),
   );
+  const stopPatience =
+    request.answerWithinMs === undefined
+      ? () => {}
+      : timers.after(request.answerWithinMs, () => abort.abort(new Error('timeout')));
   const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
     judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
   });
@@ -88,8 +101,10 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
     signal: abort.signal,
     cancelled: () => cancelled,
     cancel,
+    answered: stopPatience,
     land() {
       stopDeadline();
+      stopPatience();
       stopRenewal();
       caller?.removeEventListener('abort', cancel);
     },
@@ -139,8 +154,9 @@ async function failed(
   deps: PaidCallDeps,
 ): Promise<Result<never, Refusal>> {
   const status = flight.cancelled() ? 'cancelled' : 'failed';
-  await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
-  return err(refusalOfFailure(admitted.route.provider, failure));
+  const outcome = { status, ending: endingOfFailure(failure), error: failure.message } as const;
+  const receipt = await settle(admitted, outcome, deps);
+  return err(withBilled(refusalOfFailure(admitted.route.provider, failure), receipt));
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */

@@ -4,7 +4,7 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
+import type { CallReceipt, Earlier, PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
@@ -61,25 +61,38 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         headers: {
           'content-type': 'text/event-stream; charset=utf-8',
           'cache-control': 'no-store',
-          ...runHeaders(runId, stream.value.clampedMaxTokens),
+          ...runHeaders(stream.value),
         },
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText } = answer.value;
+    const { receipt, bodyText, earlier } = answer.value;
     return new Response(bodyText, {
       headers: {
         'content-type': 'application/json',
-        'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
-        ...runHeaders(runId, receipt.clampedMaxTokens),
+        'x-pm-cost-nano-usd': String(receipt.costNanoUsd + (earlier?.costNanoUsd ?? 0)),
+        ...runHeaders({ ...receipt, earlier }),
       },
     });
   };
 }
 
-const runHeaders = (runId: string, clampedMaxTokens: number | null): Record<string, string> => ({
+interface Answered extends Pick<CallReceipt, 'runId' | 'provider' | 'model' | 'clampedMaxTokens'> {
+  earlier?: Earlier;
+}
+
+/** Which run it was, who answered, and at which attempt. */
+const runHeaders = ({
+  runId,
+  provider,
+  model,
+  clampedMaxTokens,
+  earlier,
+}: Answered): Record<string, string> => ({
   'x-pm-run-id': runId,
+  'x-pm-model': `${provider}/${model}`,
+  'x-pm-attempts': String((earlier?.attempts ?? 0) + 1),
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
 });
 
