@@ -502,7 +502,7 @@ export const idempotency = sqliteTable(
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
 );
 
-/** Counts inside a window of time (wrong sign-ins, calls of a key); a row past `resetsAt` counts as none. */
+/** Counts inside a window of time (wrong sign-ins); a row past `resetsAt` counts as none. */
 export const rateWindow = sqliteTable('rate_window', {
   key: text('key').primaryKey(),
   count: integer('count').notNull(),

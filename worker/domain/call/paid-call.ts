@@ -4,7 +4,7 @@
  * and the caller sees its end only after it was settled.
  */
 import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
-import type { Refusal } from '../refusal.ts';
+import type { RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
@@ -15,6 +15,7 @@ import type {
   WireFormat,
 } from '../contracts/provider.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
+import type { JsonText } from '../data/json-text.ts';
 
 export interface PaidCallRequest {
   /** (runId, attempt) is the identity of the call. The router counts its own attempts within the asker's (routing/attempt-number.ts) */
@@ -25,6 +26,8 @@ export interface PaidCallRequest {
   format: WireFormat;
   /** wire-format body; `model` inside is what the caller named: "gpt-4o", "sandbox-small" or "<provider>/<model>" */
   body: Record<string, unknown>;
+  /** the text that `body` was read out of, when a caller sent one: it goes on as he wrote it */
+  original?: JsonText;
   /** models or routes to try when the first fails, in order (routing/) */
   fallback?: readonly string[];
   /** id of the connection to take; default: the one that the model's name means */
@@ -36,6 +39,10 @@ export interface PaidCallRequest {
   clampable: boolean;
   maxCostNanoUsd?: number | null;
   executionLimitNanoUsd?: number | null;
+  /** the limits per minute of the key that calls; absent = none apply */
+  rates?: RateLimits;
+  /** hears where the key stands, whether the call is admitted or not */
+  onRate?(standing: RateStanding): void;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
   /** for the whole call, a stream to its end */
@@ -70,6 +77,8 @@ export interface PaidAnswer {
   receipt: CallReceipt;
   /** the provider's body, byte for byte */
   bodyText: string;
+  /** what the provider's headers say beside it (provider-headers.ts) */
+  headers: Record<string, string>;
   /** the assistant's text */
   text: string;
   /** absent = it was the first attempt */
@@ -87,6 +96,8 @@ export interface PaidStream {
   model: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
+  /** what the provider's headers say (provider-headers.ts) */
+  headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
   /** absent = it was the first attempt */
   earlier?: Earlier;

@@ -33,6 +33,9 @@ export interface RunPromptRequest extends VersionWish {
   onDisconnect?: 'drain' | 'cancel';
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** of the key that calls: see PaidCallRequest */
+  rates?: PaidCallRequest['rates'];
+  onRate?: PaidCallRequest['onRate'];
 }
 
 export interface PromptRun {
@@ -142,6 +145,7 @@ async function ask(
       onDisconnect: request.onDisconnect ?? 'cancel',
       signal: request.signal,
       timeoutMs: request.timeoutMs,
+      ...(request.rates ? { rates: request.rates, onRate: request.onRate } : {}),
     },
   });
 }

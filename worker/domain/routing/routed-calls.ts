@@ -69,11 +69,12 @@ async function routed<T extends PaidAnswer | PaidStream>(
     if (next.do === 'give_up') return err(answerOf(refusals, failed, earlier));
     if (next.waitMs > 0) await deps.sleep(next.waitMs, request.signal);
     // Nobody waits for an answer any more: what was tried is booked, nothing more is begun.
-    if (earlier.attempts > 0 && request.signal?.aborted) return err(answerOf(refusals, failed, earlier));
+    if (failed.length > 0 && request.signal?.aborted) return err(answerOf(refusals, failed, earlier));
 
     const ask = attemptOf(request, {
       target: targets[next.target]!,
       timeoutMs: next.timeoutMs,
+      attempt: firstAttempt(request.attempt) + refusals.filter(tookNumber).length,
       earlier,
       leftMs: deadlineMs - deps.now(),
     });
@@ -97,14 +98,15 @@ function attemptOf(
   {
     target,
     timeoutMs,
+    attempt,
     earlier,
     leftMs,
-  }: { target: ChainTarget; timeoutMs: number; earlier: Earlier; leftMs: number },
+  }: { target: ChainTarget; timeoutMs: number; attempt: number; earlier: Earlier; leftMs: number },
 ): PaidCallRequest {
   const { maxCostNanoUsd = null } = request;
   return {
     ...request,
-    attempt: firstAttempt(request.attempt) + earlier.attempts,
+    attempt,
     ...(request.body.model === target.model ? {} : { body: { ...request.body, model: target.model } }),
     ...(target.connection === null ? {} : { connection: target.connection }),
     ...(target.timeoutMs === null ? {} : { answerWithinMs: timeoutMs }),
@@ -124,6 +126,9 @@ const failedOf = (target: number, refusal: Refusal): Failed => ({
       : null,
 });
 
+/** A target that leads nowhere is refused before the judge hears of it: its number is still free. */
+const tookNumber = ({ reason }: Refusal): boolean => reason !== 'model_not_found' && reason !== 'invalid';
+
 /** The caller's own limit of a call is told as he set it, with what earlier attempts took of it. */
 function inFull(
   refusal: Refusal,
@@ -136,7 +141,9 @@ function inFull(
 }
 
 function and(earlier: Earlier, refusal: Refusal): Earlier {
-  const billed = refusal.reason === 'provider_failed' ? refusal.billed : undefined;
+  // Whatever else says no says it before anything was reserved or sent.
+  if (refusal.reason !== 'provider_failed') return earlier;
+  const { billed } = refusal;
   return {
     attempts: earlier.attempts + 1,
     inputTokens: earlier.inputTokens + (billed?.inputTokens ?? 0),
