@@ -108,7 +108,8 @@ export function services(env: Env): Services {
       breakers: breakers(),
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const deps = callDeps(core);
+    const toProviders = providerDeps(core);
+    const deps = callDeps(core, toProviders);
     const routing = routingDeps(core);
     const calls = routedCalls(paidCalls(deps), routing);
     const prompting: RunPromptDeps = {
@@ -118,10 +119,10 @@ export function services(env: Env): Services {
     };
     record = {
       ...core,
-      providerDeps: providerDeps(core),
+      providerDeps: toProviders,
       paidCalls: calls,
       placeOf: routing.placeOf,
-      countInput: inputCounter(core, deps),
+      countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };
