@@ -339,7 +339,7 @@ describe('an execution', () => {
     const rows = await booked(fetch, id, 1);
     expect(rows).toMatchObject([{ attempt: 2, model: 'sandbox-small', costNanoUsd: done.costNanoUsd }]);
     expect(done.costNanoUsd).toBeGreaterThan(0);
-    const attempts = (await json(await fetch(`/api/runs/${rows[0].runId}`))).attemptDetails;
+    const attempts = (await json(await fetch(`/api/runs/${rows[0]!.runId}`))).attemptDetails;
     // there is no such model as the one between them
     expect(attempts.map((one: Answer) => [one.attempt, one.model, one.billed])).toEqual([
       [1, 'sandbox-500', false],

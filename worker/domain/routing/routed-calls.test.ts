@@ -78,14 +78,24 @@ const calls = (more: Partial<RoutingDeps> = {}) =>
     {
       async call(ask): Promise<Result<PaidAnswer, Refusal>> {
         const step = next(ask);
-        return step === 'answer' ? ok({ receipt: receipt(ask), bodyText: '{}', text: 't' }) : err(step);
+        return step === 'answer'
+          ? ok({ receipt: receipt(ask), bodyText: '{}', headers: {}, text: 't' })
+          : err(step);
       },
       async stream(ask): Promise<Result<PaidStream, Refusal>> {
         const step = next(ask);
         if (step !== 'answer') return err(step);
         const { runId, provider, model } = receipt(ask);
         const done = new Promise<Result<PaidStreamEnd, Refusal>>((resolve) => endings.push(resolve));
-        return ok({ runId, provider, model, body: new ReadableStream(), clampedMaxTokens: null, done });
+        return ok({
+          runId,
+          provider,
+          model,
+          body: new ReadableStream(),
+          clampedMaxTokens: null,
+          headers: {},
+          done,
+        });
       },
     },
     deps(more),
@@ -159,6 +169,16 @@ describe('a routed call', () => {
     expect(asks.map(({ maxCostNanoUsd }) => maxCostNanoUsd)).toEqual([1_000, 930, 860]);
   });
 
+  it('leaves the number of a target that leads nowhere to the next, for nothing was asked of the judge', async () => {
+    script = [{ reason: 'model_not_found', model: 'm' }, busy, 'answer'];
+    expect(await call({ fallback: ['n', 'o'] })).toMatchObject({ value: { earlier: { attempts: 1 } } });
+    expect(asked()).toEqual([
+      [1, 'm'],
+      [1, 'n'],
+      [2, 'o'],
+    ]);
+  });
+
   it("counts within the asker's attempt, so that no number is ever used twice under one run id", async () => {
     script = [busy];
     await call({ attempt: 2, fallback: ['n', 'o'], executionType: 'workflow' });
@@ -194,7 +214,7 @@ describe('a routed call', () => {
       { ...busy, retryAfterSeconds: 60 },
       { reason: 'model_not_found', model: 'n' },
     ];
-    expect(await call({ fallback: ['n'] })).toEqual(err({ ...busy, retryAfterSeconds: 60, attempts: 2 }));
+    expect(await call({ fallback: ['n'] })).toEqual(err({ ...busy, retryAfterSeconds: 60, attempts: 1 }));
     asks = [];
     script = [{ reason: 'model_not_found', model: 'm' }, failure({ failure: 'refused', status: 404 })];
     expect(await call({ fallback: ['n'] })).toEqual(err({ reason: 'model_not_found', model: 'm' }));
@@ -301,7 +321,7 @@ describe('breakers', () => {
         call: async (ask) => {
           asks.push(ask);
           if (ask.body.model === 'm') await slow;
-          return ok({ receipt: receipt(ask), bodyText: '{}', text: '' });
+          return ok({ receipt: receipt(ask), bodyText: '{}', headers: {}, text: '' });
         },
         stream: () => Promise.reject(new Error('unused')),
       },
