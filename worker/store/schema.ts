@@ -309,6 +309,31 @@ export const rollup = sqliteTable(
   ],
 );
 
+/**
+ * How far a team's ledger was proved: everything up to `seq` was summed from the rows themselves. Removing old rows may touch only rows
+ * at or below it, and adds what it removes to the `carried_*` columns in the same batch, so that sums stay what they were.
+ */
+export const ledgerCheckpoint = sqliteTable(
+  'ledger_checkpoint',
+  {
+    teamId: text('team_id').primaryKey(),
+    seq: integer('seq').notNull().default(0),
+    costNanoUsd: money('cost_nano_usd').notNull().default(0),
+    rows: integer('rows').notNull().default(0),
+    /** null = never proved to the end */
+    verifiedAt: time('verified_at'),
+    /** a proof under way: summed up to here; null = none is */
+    nextSeq: integer('next_seq'),
+    nextCostNanoUsd: money('next_cost_nano_usd').notNull().default(0),
+    nextRows: integer('next_rows').notNull().default(0),
+    /** rows that retention removed: what they cost, how many they were; none of them was booked to an instant at or after `carriedBefore` */
+    carriedCostNanoUsd: money('carried_cost_nano_usd').notNull().default(0),
+    carriedRows: integer('carried_rows').notNull().default(0),
+    carriedBefore: time('carried_before'),
+  },
+  () => [safeMoney('ledger_checkpoint_cost_safe', 'cost_nano_usd')],
+);
+
 /** Every run, billed or not; attempts that cost nothing stand here. A run's id is unique in its team: external usage brings its own. */
 export interface FailedAttempt {
   attempt: number;
@@ -502,7 +527,7 @@ export const idempotency = sqliteTable(
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
 );
 
-/** Counts inside a window of time (wrong sign-ins, calls of a key); a row past `resetsAt` counts as none. */
+/** Counts inside a window of time (wrong sign-ins); a row past `resetsAt` counts as none. */
 export const rateWindow = sqliteTable('rate_window', {
   key: text('key').primaryKey(),
   count: integer('count').notNull(),

@@ -9,7 +9,7 @@ import type { Admitted } from './admission.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import type { Flight } from './paid-calls.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { NOT_BOOKED, settle, type Ending, type Outcome } from './settling.ts';
+import { NOT_BOOKED, settle, withBilled, type Ending, type Outcome } from './settling.ts';
 import { SseSplitter, type SseEvent } from './sse.ts';
 
 interface Opened {
@@ -41,10 +41,13 @@ export async function paidStream(
     const whole = opening?.data ? null : await inOnePiece(admitted, first, deps);
     const message = probe.error() ?? source.fault() ?? whole?.message ?? noEvent(flight);
     const status = flight.cancelled() ? 'cancelled' : 'failed';
-    await settle(admitted, { ending: whole?.ending ?? unstarted(flight), status, error: message }, deps);
+    const ending = whole?.ending ?? unstarted(flight);
+    const receipt = await settle(admitted, { ending, status, error: message }, deps);
     flight.land();
-    return err(providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502));
+    const refusal = providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502);
+    return err(withBilled(refusal, receipt));
   }
+  flight.answered();
 
   const reader = format.streamReader({ usageInjected, choices });
   const downstream = toCaller(flight, request.onDisconnect);
@@ -57,6 +60,8 @@ export async function paidStream(
   deps.waitUntil(done);
   return ok({
     runId: request.runId,
+    provider: route.provider,
+    model: route.model,
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
     headers: shownHeaders(response.headers, route.connection),
@@ -79,9 +84,9 @@ async function upToFirstData(source: ProviderEvents): Promise<SseEvent[]> {
   return seen;
 }
 
-/** Cancelled by the caller, the provider has read the input at least; failed by itself, it bills nothing. */
+/** Ended by us (the caller left, or it took too long), the provider has read the input at least; failed by itself, it bills nothing. */
 const unstarted = (flight: Flight): Ending =>
-  flight.cancelled() ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' };
+  flight.signal.aborted ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' };
 
 /**
  * What came instead of events: null when it was nothing. A server that ignores `stream` has written, and says so in its usage or is

@@ -133,7 +133,7 @@ async function told(
     // a letter is a token: never below the truth
     count: { request: async () => COUNTED_INPUT, text: async (_, text) => text.length },
     now: () => NOW,
-    timers: { after: () => () => {}, every: () => () => {} },
+    timers: { after: () => () => {} },
     waitUntil: (work) => void background.push(work),
   };
   const paid = await paidCalls(deps).stream({
@@ -215,7 +215,7 @@ describe('a paid stream that arrives in pieces', () => {
   });
 
   it.each(named(all))(
-    '%s is the same to its caller and to the books, wherever it is split (B11, B12)',
+    'B11, B12: %s is the same to its caller and to the books, wherever it is split',
     async (_, stream) => {
       const bytes = bytesOf(stream);
       const expected = seenBy(stream);
@@ -265,7 +265,7 @@ function cutsOf(text: string): number[] {
 
 describe('a paid stream that breaks off', () => {
   it.each(named(all))(
-    '%s, cut after and within every event, costs at least its input and tells its caller (B07, B08, B13)',
+    'B07, B13: %s, cut after and within every event, costs at least its input and tells its caller',
     async (_, stream) => {
       const bytes = bytesOf(stream);
       const expected = seenBy(stream);
@@ -299,7 +299,7 @@ describe('a paid stream that breaks off', () => {
 
 describe('a paid stream whose caller leaves', () => {
   it.each(named(all))(
-    '%s, left after every event, is drained to its usage (B09) or cut and charged for its input (B08)',
+    'B08, B09: %s, left after every event, is cut and charged for its input, or drained to its usage',
     async (_, stream) => {
       const events = eventsOf(stream.text).filter((event) => event !== '');
       const pieces = events.map((event) => encoder.encode(event));

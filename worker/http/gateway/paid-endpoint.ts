@@ -4,11 +4,12 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
+import type { CallReceipt, Earlier, PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
 import { outlineOf, type JsonText } from '../../domain/data/json-text.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
+import { countedByReserve, holdToRates } from '../key-limits.ts';
 import { issuesOf, type AppEnv } from '../routes.ts';
 import { subjectOf, wishesOf } from './request-headers.ts';
 
@@ -33,8 +34,8 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
   return async function pay(c) {
     const { paidCalls, newId } = c.get('services');
     const runId = newId('run');
-    const refused = (refusal: Refusal, headers: Record<string, string> = {}) =>
-      refusedAnswer(c, endpoint, refusal, headers);
+    const refused = async (refusal: Refusal, headers: Record<string, string> = {}) =>
+      refusedAnswer(c, endpoint, await countedRefusal(c, refusal), headers);
     let request: PaidCallRequest;
     try {
       const original = await sentBody(c, endpoint.schema);
@@ -50,6 +51,7 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         stream: endpoint.streams?.(c, body) ?? body.stream === true,
         ...(endpoint.headersOf ? { headers: endpoint.headersOf(c) } : {}),
         ...wishesOf(c),
+        ...countedByReserve(c),
         signal: c.req.raw.signal,
       };
     } catch (error) {
@@ -59,33 +61,54 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
     if (request.stream) {
       const stream = await paidCalls.stream(request);
       if (!stream.ok) return refused(stream.error, { 'x-pm-run-id': runId });
-      return new Response(stream.value.body, {
-        headers: {
-          'content-type': 'text/event-stream; charset=utf-8',
-          'cache-control': 'no-store',
-          ...stream.value.headers,
-          ...runHeaders(runId, stream.value.clampedMaxTokens),
-        },
+      return c.body(stream.value.body, 200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        ...stream.value.headers,
+        ...runHeaders(stream.value),
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText, headers } = answer.value;
-    return new Response(bodyText, {
-      headers: {
-        ...headers,
-        'content-type': 'application/json',
-        'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
-        ...runHeaders(runId, receipt.clampedMaxTokens),
-      },
+    const { receipt, bodyText, headers, earlier } = answer.value;
+    return c.body(bodyText, 200, {
+      ...headers,
+      'content-type': 'application/json',
+      'x-pm-cost-nano-usd': String(receipt.costNanoUsd + (earlier?.costNanoUsd ?? 0)),
+      ...runHeaders({ ...receipt, earlier }),
     });
   };
 }
 
-const runHeaders = (runId: string, clampedMaxTokens: number | null): Record<string, string> => ({
+interface Answered extends Pick<CallReceipt, 'runId' | 'provider' | 'model' | 'clampedMaxTokens'> {
+  earlier?: Earlier;
+}
+
+/** Which run it was, who answered, and at which attempt. */
+const runHeaders = ({
+  runId,
+  provider,
+  model,
+  clampedMaxTokens,
+  earlier,
+}: Answered): Record<string, string> => ({
   'x-pm-run-id': runId,
+  'x-pm-model': `${provider}/${model}`,
+  'x-pm-attempts': String((earlier?.attempts ?? 0) + 1),
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
 });
+
+/** A request that never came to its reservation counts for its key's minute too, and may be refused by it instead. */
+async function countedRefusal(c: Context<AppEnv>, refusal: Refusal): Promise<Refusal> {
+  if (refusal.reason === 'budget_unavailable') return refusal;
+  try {
+    await holdToRates(c);
+    return refusal;
+  } catch (error) {
+    if (error instanceof Refused) return error.refusal;
+    throw error;
+  }
+}
 
 /** Deeper than any schema of a tool; what reads bodies recurses, and the stack is not the caller's to exhaust. */
 const MAX_DEPTH = 256;
