@@ -76,6 +76,7 @@ export const ACCESS: Record<string, Access> = {
   // providers and the gateway
   'GET /api/integrations': 'team.read',
   'POST /api/integrations/connect': 'connection.manage',
+  'POST /api/integrations/test': 'connection.manage',
   'POST /api/integrations/disconnect': 'connection.manage',
   'POST /v1/chat/completions': 'gateway.call',
   'POST /v1/responses': 'gateway.call',

@@ -9,9 +9,9 @@ import { renderConfig } from '../domain/workflow/expression.ts';
 import { planOf, TOP, type Plan, type PlanNode } from '../domain/workflow/plan.ts';
 import { evaluators, nodeKinds } from '../nodes/registry.ts';
 import type { Services } from '../services.ts';
-import { connectedProviders } from '../store/connected-providers.ts';
 import { readRows } from '../store/data-sources.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
 import { loadPrompt } from '../store/prompts.ts';
 import { findWorkflow } from '../store/workflows.ts';
@@ -173,7 +173,7 @@ async function callOf(
   }
   const wanted = config.model ?? content.model;
   const overrides = await overridesOf(services, teamId);
-  const ref = wanted ? prices.resolve(wanted, await connectedProviders(db, vars, teamId), overrides) : null;
+  const ref = wanted ? await modelNamed(services, { teamId, name: wanted, overrides }) : null;
   const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString(), overrides);
   if (!ref || !price) return null;
   const history = await outputTokensOfLastRuns(db, { teamId, ...ref, workflowId, nodeId: node.id });
