@@ -152,7 +152,7 @@ async function callOf(
   services: Services,
   of: { teamId: string; workflowId: string; node: PlanNode; scopeOf(node: PlanNode): Scope[] },
 ): Promise<CallEstimate | null> {
-  const { db, vars, prices, counter, now } = services;
+  const { db, prices, counter, now } = services;
   const { teamId, workflowId, node } = of;
   const config = node.node.config as Definition['nodes'][number]['config'] & {
     promptId?: string;
