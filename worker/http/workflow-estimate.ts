@@ -11,6 +11,7 @@ import { evaluators, nodeKinds } from '../nodes/registry.ts';
 import type { Services } from '../services.ts';
 import { readRows } from '../store/data-sources.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { firstModelOf } from '../store/model-routes.ts';
 import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
 import { loadPrompt } from '../store/prompts.ts';
@@ -173,7 +174,8 @@ async function callOf(
   }
   const wanted = config.model ?? content.model;
   const overrides = await overridesOf(services, teamId);
-  const ref = wanted ? await modelNamed(services, { teamId, name: wanted, overrides }) : null;
+  const named = wanted && (await firstModelOf(services, teamId, wanted));
+  const ref = named ? await modelNamed(services, { teamId, name: named, overrides }) : null;
   const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString(), overrides);
   if (!ref || !price) return null;
   const history = await outputTokensOfLastRuns(db, { teamId, ...ref, workflowId, nodeId: node.id });
