@@ -24,6 +24,7 @@ import {
 } from './domain/prompt/run-prompt.ts';
 import type { Refusal } from './domain/refusal.ts';
 import type { Result } from './domain/result.ts';
+import { deliveryAttempts, type AttemptDelivery } from './notify-deps.ts';
 import { formatOf } from './providers/registry.ts';
 import { loadPrompt } from './store/prompts.ts';
 import type { TeamJudge } from './domain/budget/team.ts';
@@ -64,6 +65,8 @@ export interface Services extends CoreServices {
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
   /** how many input tokens a request has, for free (call-deps.ts) */
   countInput(ask: InputCountAsk): Promise<Result<InputCount, Refusal>>;
+  /** one try of bringing a notice to a channel */
+  attemptDelivery: AttemptDelivery;
   /** for calls to providers that cost nothing (testing a key) */
   providerDeps: ProviderDeps;
 }
@@ -110,6 +113,7 @@ export function services(env: Env): Services {
     record = {
       ...core,
       providerDeps: providerDeps(core),
+      attemptDelivery: deliveryAttempts(core),
       paidCalls: calls,
       countInput: inputCounter(core, deps),
       runPrompt: (request) => runPrompt(request, prompting),
