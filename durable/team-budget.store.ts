@@ -203,7 +203,15 @@ export class TeamBudgetStore implements Journal {
     const once = `threshold ${alert.budgetId} ${periodStartMs} ${alert.threshold}`;
     const sql =
       'INSERT INTO alert (id, once, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?, ?)';
-    this.#sql.exec(sql, alert.id, once, alert.budgetId, periodStartMs, alert.threshold, JSON.stringify(alert));
+    this.#sql.exec(
+      sql,
+      alert.id,
+      once,
+      alert.budgetId,
+      periodStartMs,
+      alert.threshold,
+      JSON.stringify(alert),
+    );
   }
 
   /** False when one of the same `once` was told before. */

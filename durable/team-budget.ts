@@ -6,9 +6,11 @@ import { DurableObject } from 'cloudflare:workers';
 import { wordsOf, type Alert, type NewAlert } from '../worker/domain/budget/alerts.ts';
 import { Books } from '../worker/domain/budget/books.ts';
 import type { Budget, ReserveRequest, Settlement } from '../worker/domain/budget/budget.ts';
+import { KeyRates } from '../worker/domain/budget/rates.ts';
 import type { BudgetChange, LiveMessage, TeamJudge } from '../worker/domain/budget/team.ts';
 import { makeId, type IdKind } from '../worker/domain/ids.ts';
 import { Announcer } from './announcer.ts';
+import type { RateLimits } from '../worker/domain/refusal.ts';
 import { Live } from './live.ts';
 import { TeamBudgetStore } from './team-budget.store.ts';
 
@@ -28,6 +30,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   readonly #store: TeamBudgetStore;
   readonly #live: Live;
   readonly #announcer: Announcer;
+  /** in memory only: after a restart every key's minute begins anew */
+  readonly #rates = new KeyRates();
   #books!: Books;
   #teamId: string | null;
   /** when the queue was last asked to carry the outbox, null when nothing is under way */
@@ -61,19 +65,29 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   async reserve(request: ReserveRequest) {
     this.#belongsTo(request.subject.teamId);
-    const answer = this.#write((books, nowMs) => books.reserve(request, nowMs));
+    const answer = this.#rates.reserve(request, this.clock(), () =>
+      this.#write((books, nowMs) => books.reserve(request, nowMs)),
+    );
     this.#wakeBy(this.clock() + request.ttlMs);
     return answer;
   }
 
   async settle(settlement: Settlement) {
     this.#belongsTo(settlement.subject.teamId);
-    return this.#write((books, nowMs) => books.settle(settlement, nowMs));
+    const settled = this.#write((books, nowMs) => books.settle(settlement, nowMs));
+    this.#rates.settle(settlement);
+    return settled;
   }
 
   async settleMany(settlements: Settlement[]) {
     for (const { subject } of settlements) this.#belongsTo(subject.teamId);
-    return this.#write((books, nowMs) => settlements.map((one) => books.settle(one, nowMs)));
+    const settled = this.#write((books, nowMs) => settlements.map((one) => books.settle(one, nowMs)));
+    for (const settlement of settlements) this.#rates.settle(settlement);
+    return settled;
+  }
+
+  async useKey(keyId: string, limits: RateLimits) {
+    return this.#rates.use(keyId, limits, this.clock());
   }
 
   async renew(runId: string, attempt: number, ttlMs: number) {
@@ -83,8 +97,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     return renewed;
   }
 
-  async abandon(runId: string, attempt: number) {
-    this.#write((books, nowMs) => books.abandon(runId, attempt, nowMs));
+  async abandon(runId: string, beforeAttempt: number) {
+    this.#write((books, nowMs) => books.abandon(runId, beforeAttempt, nowMs));
   }
 
   async listBudgets() {

@@ -67,7 +67,23 @@ export function selfSigned(): { key: string; cert: string; folder: string; remov
   const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
   execFileSync(
     'openssl',
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', names, '-keyout', key, '-out', cert],
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      names,
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ],
     { stdio: 'ignore' },
   );
   return {
@@ -85,12 +101,17 @@ export function readMail(raw: string) {
     head
       .replace(/\r\n[ \t]+/g, ' ')
       .split('\r\n')
-      .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+      .map((line) => [
+        line.slice(0, line.indexOf(':')).toLowerCase(),
+        line.slice(line.indexOf(':') + 1).trim(),
+      ]),
   ) as Record<string, string>;
   const words = (text: string) =>
     text
       .replace(/\?= =\?UTF-8\?B\?/g, '?==?UTF-8?B?')
-      .replace(/=\?UTF-8\?B\?([^?]*)\?=/g, (_, encoded: string) => Buffer.from(encoded, 'base64').toString('utf8'));
+      .replace(/=\?UTF-8\?B\?([^?]*)\?=/g, (_, encoded: string) =>
+        Buffer.from(encoded, 'base64').toString('utf8'),
+      );
   const boundary = /boundary="([^"]+)"/.exec(headers['content-type'] ?? '')![1]!;
   const bodies = rest
     .join('\r\n\r\n')

@@ -26,7 +26,12 @@ export async function startReceiver(port = 0) {
     request.on('end', () => {
       const { pathname: path, searchParams: asked } = url;
       const before = received.filter((one) => one.path === path).length;
-      received.push({ path, method: request.method!, headers: request.headers as Record<string, string>, body });
+      received.push({
+        path,
+        method: request.method!,
+        headers: request.headers as Record<string, string>,
+        body,
+      });
       const fails = before < Number(asked.get('fail') ?? 0);
       if (fails && asked.has('location')) response.setHeader('location', asked.get('location')!);
       if (fails && asked.has('retryAfter')) response.setHeader('retry-after', asked.get('retryAfter')!);

@@ -39,10 +39,7 @@ export function deliveryAttempts(services: CoreServices): AttemptDelivery {
     if (result.gone && channel) await changeChannel(services, channel, { enabled: false });
     const nextAtMs = once
       ? null
-      : nextTryAt(
-          { tries: claimed.delivery.roundTries, result, nowMs: services.now() },
-          chance(),
-        );
+      : nextTryAt({ tries: claimed.delivery.roundTries, result, nowMs: services.now() }, chance());
     await finishTry(services, claimed, { result, ms: services.now() - beganMs, nextAtMs });
     if (nextAtMs !== null) await enqueueDeliveries(services.env, [id], nextAtMs - services.now());
     return result;

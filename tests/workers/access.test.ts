@@ -55,6 +55,15 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   { path: '/api/notification-channels/:id', make: async (a) => ({ id: await channelOf(a) }) },
   { path: '/api/deliveries/:id', make: deliveryOf },
   { path: '/api/runs/:id', make: runOf },
+  {
+    path: '/api/routes/:id',
+    make: async (a) => ({
+      id: await created(a, '/api/routes', {
+        name: `walked-${crypto.randomUUID()}`,
+        targets: [{ model: 'sandbox-small' }],
+      }),
+    }),
+  },
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/v1beta/models/:name', make: async (a) => ({ name: (await modelOf(a)).model! }) },

@@ -29,9 +29,8 @@ export const discord = defineChannel({
   label: 'Discord',
   async send(message, { url }, deps) {
     const body = JSON.stringify(discordMessage(message));
-    return resultOfStatus(
-      await deps.post(url!, { headers: { 'content-type': 'application/json' }, body }),
-      { strict: true },
-    );
+    return resultOfStatus(await deps.post(url!, { headers: { 'content-type': 'application/json' }, body }), {
+      strict: true,
+    });
   },
 });

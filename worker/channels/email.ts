@@ -3,8 +3,7 @@ import { defineChannel, NO_MAIL_SERVER, type Message } from '../domain/contracts
 import { composeMail } from './smtp/compose.ts';
 import { sendMail } from './smtp/session.ts';
 
-const html = (text: string) =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+const html = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const COLOUR = { info: '#1d4ed8', warning: '#b45309', urgent: '#b91c1c' };
 const WORD = { info: 'For your information', warning: 'Warning', urgent: 'Urgent' };
@@ -33,7 +32,8 @@ export const email = defineChannel({
   label: 'E-mail',
   async send(message, { to }, { mail }) {
     if (!mail) return { ok: false, permanent: true, code: null, text: NO_MAIL_SERVER };
-    if (to.length === 0) return { ok: false, permanent: true, code: null, text: 'There is nobody to mail to.' };
+    if (to.length === 0)
+      return { ok: false, permanent: true, code: null, text: 'There is nobody to mail to.' };
     const { server } = mail;
     const data = composeMail({
       from: server.from,

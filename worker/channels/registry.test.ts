@@ -68,7 +68,9 @@ describe('the registry of channels', () => {
         timestamp: '2026-11-20T10:00:00.000Z',
         data: { spentNanoUsd: 5, level: 'urgent', link: 'https://pm.example.com/dashboard/usage' },
       });
-    expect(() => new Webhook(`whsec_${btoa('another secret altogether')}`).verify(posted[0]!.body, posted[0]!.headers)).toThrow();
+    expect(() =>
+      new Webhook(`whsec_${btoa('another secret altogether')}`).verify(posted[0]!.body, posted[0]!.headers),
+    ).toThrow();
   });
 
   it('cuts text at whole characters', () => {

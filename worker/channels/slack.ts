@@ -52,9 +52,8 @@ export const slack = defineChannel({
   label: 'Slack',
   async send(message, { url }, deps) {
     const body = JSON.stringify(slackMessage(message));
-    return resultOfStatus(
-      await deps.post(url!, { headers: { 'content-type': 'application/json' }, body }),
-      { strict: true },
-    );
+    return resultOfStatus(await deps.post(url!, { headers: { 'content-type': 'application/json' }, body }), {
+      strict: true,
+    });
   },
 });

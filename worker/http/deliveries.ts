@@ -37,7 +37,11 @@ export const deliverySchema = z
   })
   .openapi('Delivery');
 
-export const shownDelivery = ({ delivery, notice, tries }: LoggedDelivery): z.infer<typeof deliverySchema> => ({
+export const shownDelivery = ({
+  delivery,
+  notice,
+  tries,
+}: LoggedDelivery): z.infer<typeof deliverySchema> => ({
   id: delivery.id,
   channelId: delivery.channelId,
   notice: { id: notice.id, kind: notice.kind, level: notice.level, title: notice.title, at: notice.at },

@@ -53,9 +53,14 @@ const channelFields = {
   levels: z.array(z.enum(NOTICE_LEVELS)),
   events: z.array(z.enum(NOTICE_KIND_NAMES)).openapi({ description: '[] = every kind' }),
   to: z.array(z.string()),
-  url: z.string().nullable().openapi({ description: "a webhook's address; null where the address is a secret" }),
+  url: z
+    .string()
+    .nullable()
+    .openapi({ description: "a webhook's address; null where the address is a secret" }),
   urlHint: z.string().nullable().openapi({ description: 'enough of a secret address to tell it apart' }),
-  isDefault: z.boolean().openapi({ description: 'mail to owners and admins: can be switched off, not removed' }),
+  isDefault: z
+    .boolean()
+    .openapi({ description: 'mail to owners and admins: can be switched off, not removed' }),
   problem: z.string().nullable().openapi({ description: 'what keeps it from working' }),
 };
 const channelSchema = z.object(channelFields).openapi('NotificationChannel');
@@ -147,8 +152,7 @@ function checkAddress(services: Services, path: string, url: string | undefined)
 }
 
 /** 24 random bytes, as Standard Webhooks writes a secret. */
-const newSecret = () =>
-  `whsec_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64')}`;
+const newSecret = () => `whsec_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString('base64')}`;
 
 async function ownChannel(c: Context<AppEnv>, id: string): Promise<Channel> {
   const channel = await findChannel(c.get('services'), c.get('actor').teamId, id);
@@ -235,8 +239,7 @@ export const notificationChannels = newRoutes()
       request: { params: idParam },
       responses: answers(200, 'The channel without its secrets.', channelSchema),
     }),
-    async (c) =>
-      c.json(await shown(c.get('services'), await ownChannel(c, c.req.valid('param').id)), 200),
+    async (c) => c.json(await shown(c.get('services'), await ownChannel(c, c.req.valid('param').id)), 200),
   )
   .openapi(
     createRoute({
@@ -252,7 +255,10 @@ export const notificationChannels = newRoutes()
       const { webhookUrl, url, ...rest } = c.req.valid('json');
       const isDefault = channel.id === DEFAULT_CHANNEL_ID;
       if (rest.to && (channel.type !== 'email' || isDefault))
-        throw invalid('to', isDefault ? 'goes to the owners and admins' : `a ${channel.type} channel has none`);
+        throw invalid(
+          'to',
+          isDefault ? 'goes to the owners and admins' : `a ${channel.type} channel has none`,
+        );
       if (webhookUrl && channel.type !== 'slack' && channel.type !== 'discord')
         throw invalid('webhookUrl', `a ${channel.type} channel has none`);
       if (url && channel.type !== 'webhook') throw invalid('url', `a ${channel.type} channel has none`);
@@ -337,7 +343,8 @@ export const notificationChannels = newRoutes()
       method: 'post',
       path: `${path}/{id}/rotate-secret`,
       summary: "Change a webhook's signing secret",
-      description: 'The new secret is in this answer and nowhere else; the one before goes on signing for a day.',
+      description:
+        'The new secret is in this answer and nowhere else; the one before goes on signing for a day.',
       ...optionalJsonBody(z.strictObject({}), { params: idParam }),
       responses: answers(200, 'The channel and its new secret.', createdSchema),
     }),

@@ -197,9 +197,7 @@ export async function targetOf(services: CoreServices, channel: Channel): Promis
   return {
     to: channel.to,
     url: channel.url ?? sealed.url ?? null,
-    secrets: sealed.secrets
-      .filter(({ until }) => until === null || until > now)
-      .map(({ secret }) => secret),
+    secrets: sealed.secrets.filter(({ until }) => until === null || until > now).map(({ secret }) => secret),
   };
 }
 
@@ -217,8 +215,10 @@ export async function ownersAndAdmins({ db }: Pick<CoreServices, 'db'>, teamId: 
   return rows.map(({ email }) => email);
 }
 
-const seal = (services: CoreServices, { teamId, id, sealed }: { teamId: string; id: string; sealed: Sealed }) =>
-  sealSecret(services, { teamId, purpose: id, text: JSON.stringify(sealed) });
+const seal = (
+  services: CoreServices,
+  { teamId, id, sealed }: { teamId: string; id: string; sealed: Sealed },
+) => sealSecret(services, { teamId, purpose: id, text: JSON.stringify(sealed) });
 
 async function unseal(services: CoreServices, row: Row): Promise<Sealed> {
   if (row.sealed === null) return { secrets: [] };

@@ -66,11 +66,7 @@ export async function tell(services: CoreServices, teamId: string, notice: Notic
 /** A queue holds a message back for at most this long; what waits longer is found by the sweeper. */
 const MOST_DELAY_SECONDS = 600;
 
-export async function enqueueDeliveries(
-  env: Env,
-  ids: readonly string[],
-  delayMs = 0,
-): Promise<void> {
+export async function enqueueDeliveries(env: Env, ids: readonly string[], delayMs = 0): Promise<void> {
   const delaySeconds = Math.ceil(delayMs / 1000);
   if (delaySeconds > MOST_DELAY_SECONDS) return;
   for (let from = 0; from < ids.length; from += 100)

@@ -59,7 +59,9 @@ function deps(url: string, timeoutMs = 5000): ChannelDeps {
       connect: ({ host, port, secure }) =>
         new Promise((connected, failed) => {
           const socket: Socket = secure
-            ? connectTls({ host, port, ca: certificate.cert, servername: 'localhost' }, () => connected(asMailSocket(socket)))
+            ? connectTls({ host, port, ca: certificate.cert, servername: 'localhost' }, () =>
+                connected(asMailSocket(socket)),
+              )
             : connectTcp({ host, port }, () => connected(asMailSocket(socket)));
           socket.once('error', failed);
         }),
@@ -95,10 +97,16 @@ async function server(options = {}) {
 describe('mail over SMTP, to a real server', () => {
   it('arrives well formed: text and HTML, other scripts encoded, no header smuggled in, nothing remote', async () => {
     const { port, taken } = await server();
-    const result = await send(`smtp://127.0.0.1:${port}?from=alerts@pm.example.com`, ['ada@example.com', 'bob@example.com']);
+    const result = await send(`smtp://127.0.0.1:${port}?from=alerts@pm.example.com`, [
+      'ada@example.com',
+      'bob@example.com',
+    ]);
     expect(result).toMatchObject({ ok: true, code: 250 });
     expect(taken).toHaveLength(1);
-    expect(taken[0]).toMatchObject({ from: 'alerts@pm.example.com', to: ['ada@example.com', 'bob@example.com'] });
+    expect(taken[0]).toMatchObject({
+      from: 'alerts@pm.example.com',
+      to: ['ada@example.com', 'bob@example.com'],
+    });
     const { raw } = taken[0]!;
     expect(Math.max(...raw.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(78);
     // eslint-disable-next-line no-control-regex
@@ -115,7 +123,10 @@ describe('mail over SMTP, to a real server', () => {
     });
     expect(headers).not.toHaveProperty('bcc');
     expect(subject).toBe('Das Budget „Köln“ reached 90% Bcc: evil@example.com');
-    expect(bodies.map(({ head }) => head.split(';')[0])).toEqual(['Content-Type: text/plain', 'Content-Type: text/html']);
+    expect(bodies.map(({ head }) => head.split(';')[0])).toEqual([
+      'Content-Type: text/plain',
+      'Content-Type: text/html',
+    ]);
     expect(bodies[0]!.body).toContain('https://pm.example.com/dashboard/budgets?a=1&b=2');
     expect(bodies[0]!.body).toContain('\r\n.\r\n');
     expect(bodies[1]!.body).toContain('&#60;b&#62;$90.00');
@@ -124,10 +135,21 @@ describe('mail over SMTP, to a real server', () => {
 
   it('signs in, over STARTTLS when the server offers it and over TLS from the first byte', async () => {
     const upgraded = await server({ ...certificate, authOptional: false });
-    expect(await send(`smtp://ada%40pm.example.com:secret@127.0.0.1:${upgraded.port}`, ['bob@example.com'])).toMatchObject({ ok: true });
-    expect(upgraded.taken).toMatchObject([{ user: 'ada@pm.example.com', secure: true, from: 'ada@pm.example.com' }]);
-    const wrapped = await server({ ...certificate, secure: true, authOptional: false, authMethods: ['LOGIN'] });
-    expect(await send(`smtps://ada:secret@127.0.0.1:${wrapped.port}`, ['bob@example.com'])).toMatchObject({ ok: true });
+    expect(
+      await send(`smtp://ada%40pm.example.com:secret@127.0.0.1:${upgraded.port}`, ['bob@example.com']),
+    ).toMatchObject({ ok: true });
+    expect(upgraded.taken).toMatchObject([
+      { user: 'ada@pm.example.com', secure: true, from: 'ada@pm.example.com' },
+    ]);
+    const wrapped = await server({
+      ...certificate,
+      secure: true,
+      authOptional: false,
+      authMethods: ['LOGIN'],
+    });
+    expect(await send(`smtps://ada:secret@127.0.0.1:${wrapped.port}`, ['bob@example.com'])).toMatchObject({
+      ok: true,
+    });
     expect(wrapped.taken).toMatchObject([{ user: 'ada', secure: true }]);
   });
 
@@ -172,14 +194,23 @@ describe('mail over SMTP, to a real server', () => {
   it('holds the mail back while one recipient is refused for now, so that nobody gets it twice; the last try does not', async () => {
     const { port, taken } = await server();
     const url = `smtp://127.0.0.1:${port}`;
-    expect(await send(url, ['ada@example.com', 'busy1@example.com'])).toMatchObject({ ok: false, permanent: false });
+    expect(await send(url, ['ada@example.com', 'busy1@example.com'])).toMatchObject({
+      ok: false,
+      permanent: false,
+    });
     expect(taken).toEqual([]);
-    expect(await send(url, ['ada@example.com', 'busy2@example.com'], { last: true })).toMatchObject({ ok: true });
+    expect(await send(url, ['ada@example.com', 'busy2@example.com'], { last: true })).toMatchObject({
+      ok: true,
+    });
     expect(taken.map(({ to }) => to)).toEqual([['ada@example.com']]);
   });
 
   it('ends when nobody listens, when the server hangs up, and when it falls silent', async () => {
-    expect(await send('smtp://127.0.0.1:1', ['ada@example.com'])).toMatchObject({ ok: false, permanent: false, code: null });
+    expect(await send('smtp://127.0.0.1:1', ['ada@example.com'])).toMatchObject({
+      ok: false,
+      permanent: false,
+      code: null,
+    });
     const listen = async (onConnection: (socket: Socket) => void) => {
       const open = new Set<Socket>();
       const tcp = createServer((socket) => {
@@ -196,7 +227,10 @@ describe('mail over SMTP, to a real server', () => {
       return (tcp.address() as { port: number }).port;
     };
     const hangsUp = await listen((socket) => socket.end('220 hello\r\n'));
-    expect(await send(`smtp://127.0.0.1:${hangsUp}`, ['ada@example.com'])).toMatchObject({ ok: false, permanent: false });
+    expect(await send(`smtp://127.0.0.1:${hangsUp}`, ['ada@example.com'])).toMatchObject({
+      ok: false,
+      permanent: false,
+    });
     const silent = await listen(() => {});
     const result = await send(`smtp://127.0.0.1:${silent}`, ['ada@example.com'], {}, 100);
     expect(result.text).toBe('The mail server took too long.');

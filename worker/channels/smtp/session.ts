@@ -32,7 +32,12 @@ class Said extends Error {
   }
 }
 
-const later = (text: string, code: number | null = null): TryResult => ({ ok: false, permanent: false, code, text });
+const later = (text: string, code: number | null = null): TryResult => ({
+  ok: false,
+  permanent: false,
+  code,
+  text,
+});
 const MOST_REPLY = 16_384;
 
 /** Sends one mail over a connection of its own. Never throws. */

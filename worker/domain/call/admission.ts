@@ -1,7 +1,14 @@
 /** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
 import type { Admission, Judge } from '../budget/budget.ts';
-import type { FormatReader } from '../contracts/provider.ts';
-import { ceilingOf, maxOutputOf, outputTokensThatFit, type CallBounds } from '../cost/ceiling.ts';
+import type { Ask, FormatReader } from '../contracts/provider.ts';
+import {
+  ceilingOf,
+  maxOutputOf,
+  outputTokensThatFit,
+  type CallBounds,
+  type RoundBounds,
+} from '../cost/ceiling.ts';
+import { dearestTier, priceIdOf, STANDARD, type Serving, type TierAsk } from '../cost/service-tier.ts';
 import { NO_USAGE, type Usage } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -21,6 +28,10 @@ export interface Admitted {
   /** usage was asked for by us and is not the caller's to see */
   usageInjected: boolean;
   choices: number;
+  /** which service tiers it may be served under */
+  tier: TierAsk;
+  /** the dearest way in which it may be served: what holds where the provider does not say */
+  worstServing: Serving;
   /** upper bound of the input's tokens; what is booked when the provider does not say */
   inputTokens: number;
   /** the most that may be written, all choices together */
@@ -34,43 +45,62 @@ export async function admit(
   deps: PaidCallDeps,
 ): Promise<Result<Admitted, Refusal>> {
   const startedAtMs = deps.now();
-  const { subject, format } = request;
-  const routed = await deps.route({ teamId: subject.teamId, model: String(request.body.model), format });
+  const { subject, format, connection } = request;
+  const model = String(request.body.model);
+  const routed = await deps.route({
+    teamId: subject.teamId,
+    model,
+    format,
+    ...(connection === undefined ? {} : { connection }),
+  });
   if (!routed.ok) return routed;
   const route = routed.value;
   const reader = deps.formatOf(format);
   const ask = reader.askOf(request.body);
   const inputTokens = await deps.count.request(route, format, request.body);
+  const tier = ask.tier ?? STANDARD;
+  const rounds = roundsOf(ask, route);
   const bounds = (perChoice: number): CallBounds => ({
     inputTokens,
     maxOutputTokens: perChoice * ask.choices,
     webSearches: ask.webSearches,
+    toolCalls: ask.toolCalls,
+    serviceTiers: tier.reachable,
+    regional: ask.regional,
+    rounds: rounds ?? [],
     audio: ask.audio,
   });
   const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
   const capped = underMaxCost(request, route, { asked, bounds, choices: ask.choices });
   if (!capped.ok) return capped;
 
-  const { price } = route;
+  const mostPerChoice = underRate(request, { perChoice: capped.value, inputTokens, choices: ask.choices });
+
+  // A round that may run on an unpriced model makes the whole call unpriced.
+  const price = rounds && route.price;
+  const worstServing: Serving = {
+    serviceTier: dearestTier(route.price, tier),
+    regional: ask.regional ?? false,
+  };
   const judge = deps.judge(subject.teamId);
   // Where nothing is written (embeddings) there is nothing to lower.
-  const clampable = request.clampable && capped.value > 0;
+  const clampable = request.clampable && mostPerChoice > 0;
   const held = await hold({ ...request, clampable }, judge, deps, {
     provider: route.provider,
     model: route.model,
-    ceilingNanoUsd: price && ceilingOf(bounds(capped.value), price),
+    ceilingNanoUsd: price && ceilingOf(bounds(mostPerChoice), price),
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
-    worstUsage: worstUsage(inputTokens, capped.value * ask.choices),
-    priceId: price?.id ?? null,
+    worstUsage: { ...worstUsage(inputTokens, mostPerChoice * ask.choices), ...worstServing },
+    priceId: price && priceIdOf(price, worstServing),
   });
   if (!held.ok) return held;
 
   const { clamped, heldNanoUsd } = held.value;
   const fits =
     clamped && price
-      ? Math.max(1, Math.floor(outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) / ask.choices))
-      : capped.value;
+      ? Math.max(1, Math.floor(outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) / ask.choices))
+      : mostPerChoice;
   const lowered = fits < asked;
   const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
     model: route.model,
@@ -83,11 +113,24 @@ export async function admit(
     judge,
     ...outgoing,
     choices: ask.choices,
+    tier,
+    worstServing,
     inputTokens,
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
     startedAtMs,
   });
+}
+
+/** Null when one of the rounds would run on a model without a price. */
+function roundsOf({ rounds = [] }: Ask, { price, priceOfModel }: CallRoute): RoundBounds[] | null {
+  const bounds: RoundBounds[] = [];
+  for (const { model, maxOutputTokens } of rounds) {
+    const own = model === null ? price : (priceOfModel?.(model) ?? null);
+    if (!own) return null;
+    bounds.push({ price: own, maxOutputTokens });
+  }
+  return bounds;
 }
 
 /** The usage of a call that takes all it may. */
@@ -122,6 +165,17 @@ function underMaxCost(
   });
 }
 
+/** Max tokens per choice that the key's whole minute can hold, lowered only where the caller allows it; else the judge refuses. */
+function underRate(
+  { clampable, rates }: PaidCallRequest,
+  { perChoice, inputTokens, choices }: { perChoice: number; inputTokens: number; choices: number },
+): number {
+  const limit = rates?.tokensPerMinute ?? null;
+  if (!clampable || limit === null) return perChoice;
+  const fits = Math.floor((limit - inputTokens) / choices);
+  return fits >= 1 ? Math.min(perChoice, fits) : perChoice;
+}
+
 interface Worst {
   provider: string;
   model: string;
@@ -137,7 +191,7 @@ async function hold(
   deps: PaidCallDeps,
   worst: Worst,
 ): Promise<Result<Admission, Refusal>> {
-  const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd } = request;
+  const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd, rates } = request;
   let answer: Awaited<ReturnType<Judge['reserve']>>;
   try {
     answer = await judge.reserve({
@@ -147,6 +201,7 @@ async function hold(
       executionType,
       clampable,
       executionLimitNanoUsd,
+      ...(rates ? { rates } : {}),
       ...worst,
       dispatching: true,
       ttlMs: HOLD_TTL_MS,
@@ -156,7 +211,9 @@ async function hold(
     deps.waitUntil(letGo(request, judge, worst).catch(() => {}));
     return err({ reason: 'budget_unavailable' });
   }
-  if (!answer.ok) return answer;
+  const { rate, ...said } = answer.ok ? answer.value : answer.error;
+  if (rate) request.onRate?.(rate);
+  if (!answer.ok) return err(said as Refusal);
   if (answer.value.repeated)
     return err({ reason: 'conflict', message: `Attempt ${attempt} of ${runId} was already made.` });
   return answer;

@@ -4,7 +4,7 @@
  * and the caller sees its end only after it was settled.
  */
 import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
-import type { Refusal } from '../refusal.ts';
+import type { RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
@@ -14,9 +14,12 @@ import type {
   ProviderFailure,
   WireFormat,
 } from '../contracts/provider.ts';
+import type { PriceOfModel } from '../cost/cost.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
+import type { JsonText } from '../data/json-text.ts';
 
 export interface PaidCallRequest {
+  /** (runId, attempt) is the identity of the call. The router counts its own attempts within the asker's (routing/attempt-number.ts) */
   runId: string;
   attempt: number;
   subject: CallSubject;
@@ -24,6 +27,12 @@ export interface PaidCallRequest {
   format: WireFormat;
   /** wire-format body; `model` inside is what the caller named: "gpt-4o", "sandbox-small" or "<provider>/<model>" */
   body: Record<string, unknown>;
+  /** the text that `body` was read out of, when a caller sent one: it goes on as he wrote it */
+  original?: JsonText;
+  /** models or routes to try when the first fails, in order (routing/) */
+  fallback?: readonly string[];
+  /** id of the connection to take; default: the one that the model's name means */
+  connection?: string;
   stream: boolean;
   /** the caller's headers that go on to the provider; default none */
   headers?: Readonly<Record<string, string>>;
@@ -31,9 +40,16 @@ export interface PaidCallRequest {
   clampable: boolean;
   maxCostNanoUsd?: number | null;
   executionLimitNanoUsd?: number | null;
+  /** the limits per minute of the key that calls; absent = none apply */
+  rates?: RateLimits;
+  /** hears where the key stands, whether the call is admitted or not */
+  onRate?(standing: RateStanding): void;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
+  /** for the whole call, a stream to its end */
   timeoutMs?: number;
+  /** for the answer, a stream's first event; default: `timeoutMs` */
+  answerWithinMs?: number;
 }
 
 export interface CallReceipt {
@@ -49,13 +65,25 @@ export interface CallReceipt {
   clampedMaxTokens: number | null;
 }
 
+/** Attempts of the same call that failed before the one that answered, and what they were billed. */
+export interface Earlier {
+  attempts: number;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+
 /** A JSON call, settled. */
 export interface PaidAnswer {
   receipt: CallReceipt;
   /** the provider's body, byte for byte */
   bodyText: string;
+  /** what the provider's headers say beside it (provider-headers.ts) */
+  headers: Record<string, string>;
   /** the assistant's text */
   text: string;
+  /** absent = it was the first attempt */
+  earlier?: Earlier;
 }
 
 /**
@@ -64,9 +92,16 @@ export interface PaidAnswer {
  */
 export interface PaidStream {
   runId: string;
+  /** who answers */
+  provider: string;
+  model: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
+  /** what the provider's headers say (provider-headers.ts) */
+  headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
+  /** absent = it was the first attempt */
+  earlier?: Earlier;
 }
 
 export interface PaidStreamEnd {
@@ -79,6 +114,14 @@ export interface PaidCalls {
   stream(request: PaidCallRequest): Promise<Result<PaidStream, Refusal>>;
 }
 
+/** A model by its name, through the connection named or the one that the name means. */
+export interface RouteAsk {
+  teamId: string;
+  model: string;
+  connection?: string;
+  format: WireFormat;
+}
+
 /** Where a call goes: the model as its provider names it, the way there, and its price now. */
 export interface CallRoute {
   provider: string;
@@ -86,13 +129,15 @@ export interface CallRoute {
   connection: Connection;
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
+  /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
+  priceOfModel?: PriceOfModel;
   info: ModelInfo | null;
 }
 
 /** Everything of the outside that a paid call needs; all of it is handed in. */
 export interface PaidCallDeps {
   judge(teamId: string): Judge;
-  route(ask: { teamId: string; model: string; format: WireFormat }): Promise<Result<CallRoute, Refusal>>;
+  route(ask: RouteAsk): Promise<Result<CallRoute, Refusal>>;
   formatOf(format: WireFormat): FormatReader;
   forward(route: CallRoute, request: ForwardRequest): Promise<Result<Response, ProviderFailure>>;
   /** upper bounds, never below the truth */
@@ -107,8 +152,7 @@ export interface PaidCallDeps {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Both answer with what stops them. */
 export interface Timers {
+  /** answers with what stops it */
   after(ms: number, task: () => void): () => void;
-  every(ms: number, task: () => void): () => void;
 }

@@ -5,7 +5,15 @@ import { err, ok, type Result } from '../result.ts';
 import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
-import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
+import { shownHeaders } from './provider-headers.ts';
+import {
+  endingOfFailure,
+  NOT_BOOKED,
+  refusalOfFailure,
+  settle,
+  withBilled,
+  type Outcome,
+} from './settling.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
@@ -33,9 +41,10 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const bodyText = await textOf(sent.value, flight.signal);
     const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
-    if (refusal) return err(refusal);
+    if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
-    return ok({ receipt, bodyText: bodyText!, text });
+    const headers = shownHeaders(sent.value.headers, admitted.route.connection);
+    return ok({ receipt, bodyText: bodyText!, headers, text });
   } finally {
     flight.land();
   }
@@ -65,10 +74,12 @@ export interface Flight {
   cancelled(): boolean;
   /** ends the call because its caller does not want it any more (B08) */
   cancel(): void;
+  /** the first event is there: from now on only the deadline of the whole call counts */
+  answered(): void;
   land(): void;
 }
 
-function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
+function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Flight {
   const abort = new AbortController();
   let cancelled = false;
   const cancel = () => {
@@ -78,19 +89,31 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
   const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
   if (caller?.aborted) cancel();
   caller?.addEventListener('abort', cancel);
-  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
-    abort.abort(new Error('timeout')),
-  );
-  const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
-    judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
-  });
+  const deadlineMs = now() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  let stopWatch = () => {};
+  // One timer for deadline and renewals: timers are dear where every call has some.
+  (function watch() {
+    const waitMs = Math.min(RENEW_EVERY_MS, Math.max(0, deadlineMs - now()));
+    stopWatch = timers.after(waitMs, () => {
+      if (now() >= deadlineMs) return abort.abort(new DOMException('It took too long.', 'TimeoutError'));
+      judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
+      watch();
+    });
+  })();
+  const stopPatience =
+    request.answerWithinMs === undefined
+      ? () => {}
+      : timers.after(request.answerWithinMs, () =>
+          abort.abort(new DOMException('It took too long.', 'TimeoutError')),
+        );
   return {
     signal: abort.signal,
     cancelled: () => cancelled,
     cancel,
+    answered: stopPatience,
     land() {
-      stopDeadline();
-      stopRenewal();
+      stopWatch();
+      stopPatience();
       caller?.removeEventListener('abort', cancel);
     },
   };
@@ -115,11 +138,11 @@ function send(
   const outgoing: ForwardRequest = {
     format: request.format,
     body,
+    ...(request.original ? { original: request.original } : {}),
     stream: request.stream,
     ...(request.headers ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
-    timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   return deps.forward(route, outgoing);
 }
@@ -139,8 +162,9 @@ async function failed(
   deps: PaidCallDeps,
 ): Promise<Result<never, Refusal>> {
   const status = flight.cancelled() ? 'cancelled' : 'failed';
-  await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
-  return err(refusalOfFailure(admitted.route.provider, failure));
+  const outcome = { status, ending: endingOfFailure(failure), error: failure.message } as const;
+  const receipt = await settle(admitted, outcome, deps);
+  return err(withBilled(refusalOfFailure(admitted.route.provider, failure), receipt));
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */

@@ -3,7 +3,9 @@
  * A provider forwards a body in a wire format it speaks and reads usage out of what came back; it knows no budget, store or route.
  */
 import type { z } from 'zod';
-import type { Usage } from '../cost/usage.ts';
+import type { TierAsk } from '../cost/service-tier.ts';
+import type { ToolKind, Usage } from '../cost/usage.ts';
+import type { JsonText } from '../data/json-text.ts';
 import type { Result } from '../result.ts';
 
 export type WireFormat =
@@ -17,23 +19,29 @@ export interface Connection {
   apiKey: string;
   baseUrl: string | null;
   headers: Record<string, string>;
+  /** true = the deployment's, for every team: what its provider tells of its limits is nobody's business */
+  shared?: boolean;
 }
 
 export interface ForwardRequest {
   format: WireFormat;
   /** the wire format's own JSON body, as it goes upstream */
   body: Record<string, unknown>;
+  /** the caller's own text, whose digits and order are kept where `body` says the same (`textOf`); none where we wrote the body */
+  original?: JsonText;
   stream: boolean;
   /** the caller's own headers that are part of the wire format (API version, betas); default none */
   headers?: Readonly<Record<string, string>>;
   /** our idempotency key for this attempt */
   idempotencyKey: string;
+  /** aborted with a TimeoutError, the call took too long; with anything else, its caller left */
   signal: AbortSignal;
-  timeoutMs: number;
+  /** absent = the signal alone says when to stop */
+  timeoutMs?: number;
 }
 
 /** Asks only how many tokens a request's input has; costs nothing. */
-export type InputCountRequest = Pick<ForwardRequest, 'format' | 'body' | 'headers' | 'signal'>;
+export type InputCountRequest = Pick<ForwardRequest, 'format' | 'body' | 'original' | 'headers' | 'signal'>;
 
 /** engine.md rule 5: not_sent is safe to retry, refused is pointless to retry, unknown may have been billed. */
 export interface ProviderFailure {
@@ -65,6 +73,21 @@ export interface Ask {
   audio: boolean;
   /** how many billed web searches may it make? */
   webSearches: number;
+  /** how many other billed things may it use? default none */
+  toolCalls?: Partial<Record<ToolKind, number>>;
+  /** which service tiers may it be served under? default standard only */
+  tier?: TierAsk;
+  /** may it be served in a region with a surcharge? default no */
+  regional?: boolean;
+  /** rounds that may be billed beside the answer, each with the whole input again; default none */
+  rounds?: readonly AskedRound[];
+}
+
+export interface AskedRound {
+  /** null = once more on the call's own model */
+  model: string | null;
+  /** null = as much as the answer itself may have */
+  maxOutputTokens: number | null;
 }
 
 /** How to read and to adjust one wire format. Pure; worker/providers/formats/. */

@@ -7,15 +7,19 @@ const failed = { ok: false, permanent: false, code: 500, text: '' };
 describe('when a delivery is tried again', () => {
   it('follows the table, moved by a fifth at most, and ends after the last entry', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (tries, chance) => {
-        const at = nextTryAt({ tries, result: failed, nowMs: 1_000_000 }, chance);
-        if (tries >= MOST_TRIES) {
-          expect(at).toBeNull();
-          return;
-        }
-        expect(at! - 1_000_000).toBeGreaterThanOrEqual(Math.floor(RETRY_AFTER_MS[tries]! * 0.8));
-        expect(at! - 1_000_000).toBeLessThanOrEqual(Math.ceil(RETRY_AFTER_MS[tries]! * 1.2));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (tries, chance) => {
+          const at = nextTryAt({ tries, result: failed, nowMs: 1_000_000 }, chance);
+          if (tries >= MOST_TRIES) {
+            expect(at).toBeNull();
+            return;
+          }
+          expect(at! - 1_000_000).toBeGreaterThanOrEqual(Math.floor(RETRY_AFTER_MS[tries]! * 0.8));
+          expect(at! - 1_000_000).toBeLessThanOrEqual(Math.ceil(RETRY_AFTER_MS[tries]! * 1.2));
+        },
+      ),
     );
   });
 
