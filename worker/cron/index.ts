@@ -2,6 +2,7 @@
 import type { Services } from '../services.ts';
 import { sweepCachedAnswers } from '../store/cached-answers.ts';
 import { activeTeams } from '../store/executions.ts';
+import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { sweepExecutions } from './sweeper.ts';
@@ -10,7 +11,14 @@ import { logLine } from '../domain/log-line.ts';
 const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
-  const jobs = { sweepExecutions, tickTeams, proveLedgers, sweepCachedAnswers, sweepKeptAnswers };
+  const jobs = {
+    sweepExecutions,
+    tickTeams,
+    sweepDeliveries,
+    proveLedgers,
+    sweepCachedAnswers,
+    sweepKeptAnswers,
+  };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>
       console.error(logLine({ level: 'error', at: `cron ${name}`, message: String(error) })),

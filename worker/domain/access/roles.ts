@@ -18,6 +18,7 @@ export const PERMISSIONS = {
   'key.manage': 'admin',
   'guardrail.manage': 'admin',
   'connection.manage': 'admin',
+  'notification.manage': 'admin',
   'member.manage': 'admin',
   'price.write': 'admin',
   'audit.read': 'admin',

@@ -227,6 +227,8 @@ const answerOf = ({ body, text }: KeptCall, { receipt, ...cached }: Hit): PaidAn
 function streamOf({ body, text }: KeptCall, { receipt, ...cached }: Hit): PaidStream {
   return {
     runId: receipt.runId,
+    provider: receipt.provider,
+    model: receipt.model,
     body: new Blob([body]).stream(),
     headers: {},
     clampedMaxTokens: null,

@@ -23,6 +23,7 @@ export function failureOf(refusal: Refusal): NodeFailure {
         reason: refusal.failure,
         // kept with the run, where more people read it than wrote the call
         message: redact(`${refusal.provider} answered ${refusal.status}: ${refusal.message}`),
+        ...(refusal.billed ? { spend: refusal.billed } : {}),
         ...(refusal.retryAfterSeconds === undefined
           ? {}
           : { retryAfterMs: refusal.retryAfterSeconds * 1000 }),

@@ -1,15 +1,16 @@
 /** Our own request headers on every gateway route, whatever the wire format: `x-pm-*` (api.md). */
 import type { Context } from 'hono';
 import type { CallSubject } from '../../domain/budget/budget.ts';
-import type { CacheHit } from '../../domain/call/cached-calls.ts';
-import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
+import type { PaidCallRequest, PaidStream } from '../../domain/call/paid-call.ts';
 import { Refused } from '../errors.ts';
 import type { AppEnv } from '../routes.ts';
 
 const MAX_TAGS = 20;
 const MAX_TAG_CHARS = 64;
 
-type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd' | 'cache'>;
+const MAX_FALLBACKS = 5;
+
+type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd' | 'fallback' | 'cache'>;
 
 const invalid = (header: string, message: string) =>
   new Refused({ reason: 'invalid', issues: [{ path: header, message }] });
@@ -28,6 +29,7 @@ export function wishesOf(c: Context<AppEnv>): Wishes {
     onDisconnect,
     clampable: clamp === 'true',
     maxCostNanoUsd: cost === undefined ? null : Number(cost),
+    fallback: fallbackOf(c),
     ...cacheWishOf(c),
   };
 }
@@ -44,14 +46,31 @@ function cacheWishOf(c: Context<AppEnv>): Pick<Wishes, 'cache'> {
 }
 
 /** What an answer says of the cache; nothing when the call was none for it. */
-export function cacheHeaders(asked: boolean, hit: CacheHit | undefined): Record<string, string> {
-  if (!hit) return asked ? { 'x-pm-cache': 'miss' } : {};
+export function cacheHeaders(
+  { cache }: Pick<PaidCallRequest, 'cache'>,
+  { cached, earlier }: Pick<PaidStream, 'cached' | 'earlier'>,
+): Record<string, string> {
+  if (!cached) return cache ? { 'x-pm-cache': 'miss' } : {};
   return {
     'x-pm-cache': 'hit',
-    age: String(hit.ageSeconds),
-    'x-pm-cost-nano-usd': '0',
-    'x-pm-cost-saved-nano-usd': String(hit.savedNanoUsd),
+    age: String(cached.ageSeconds),
+    // attempts that failed before it may have cost something
+    'x-pm-cost-nano-usd': String(earlier?.costNanoUsd ?? 0),
+    'x-pm-cost-saved-nano-usd': String(cached.savedNanoUsd),
   };
+}
+
+/** Models or routes to try when the first fails, in order: `x-pm-fallback: model,model`. */
+function fallbackOf(c: Context<AppEnv>): string[] {
+  const models = (c.req.header('x-pm-fallback') ?? '')
+    .split(',')
+    .map((model) => model.trim())
+    .filter((model) => model !== '');
+  if (models.length > MAX_FALLBACKS)
+    throw invalid('x-pm-fallback', `there are at most ${MAX_FALLBACKS} models`);
+  if (models.some((model) => model.length > 200))
+    throw invalid('x-pm-fallback', "a model's name has at most 200 characters");
+  return models;
 }
 
 /** Who pays: the caller as we know him, and his tags. Nothing in a body can choose another budget (B28). */
