@@ -181,7 +181,7 @@ test('T3 an admin sets a price of the team, and sees that it is in force and who
   await row.getByRole('button', { name: 'Set price of sandbox-small' }).click();
   await dialog.getByText('More: long requests, tiers, fees').click();
   await dialog.getByRole('button', { name: 'Add a tier' }).click();
-  await dialog.getByLabel('Above').fill('200000');
+  await dialog.getByLabel('Above', { exact: true }).fill('200000');
   const tier = dialog.getByRole('group', { name: /Long requests/ });
   await tier.getByLabel('Input').fill('0.5');
   await tier.getByLabel('Output').fill('3');
