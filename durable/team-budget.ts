@@ -19,8 +19,12 @@ const KEEP_ACKNOWLEDGED_MS = 10 * 60_000;
 const KEEP_ATTEMPTS_MS = 30 * DAY_MS;
 /** When the outbox was not emptied within this time, its message was lost: ask again. */
 const CARRY_AGAIN_MS = 10_000;
-/** Rows gather this long before they are carried: under load one D1 batch takes many of them. They count as pending meanwhile. */
-const GATHER_MS = 100;
+/**
+ * Rows gather this long before they are carried, unless so many are there sooner: a D1 batch costs as much as ten calls, so it should
+ * take many of them. They count as pending meanwhile.
+ */
+const GATHER_MS = 500;
+const GATHER_ROWS = 400;
 
 export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   /** Not reachable over RPC (own field); tests set it. */
@@ -33,6 +37,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   #teamId: string | null;
   /** when the queue was last asked to carry the outbox, null when nothing is under way */
   #carryAskedAtMs: number | null = null;
+  /** runs while rows gather */
+  #gathering: ReturnType<typeof setTimeout> | null = null;
   #alarmAtMs: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -54,8 +60,11 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   async reserve(request: ReserveRequest) {
     this.#belongsTo(request.subject.teamId);
+    // The alarm is never later than the first expiry: when it is late, what ran out ends before anybody is judged (B06).
+    const nowMs = this.clock();
+    if (this.#alarmAtMs !== null && this.#alarmAtMs <= nowMs) this.#write((books) => books.expire(nowMs));
     const answer = this.#rates.reserve(request, this.clock(), () =>
-      this.#write((books, nowMs) => books.reserve(request, nowMs)),
+      this.#writeOnce((books) => books.reserve(request, nowMs)),
     );
     this.#wakeBy(this.clock() + request.ttlMs);
     return answer;
@@ -63,7 +72,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   async settle(settlement: Settlement) {
     this.#belongsTo(settlement.subject.teamId);
-    const settled = this.#write((books, nowMs) => books.settle(settlement, nowMs));
+    const settled = this.#writeOnce((books, nowMs) => books.settle(settlement, nowMs));
     this.#rates.settle(settlement);
     return settled;
   }
@@ -121,7 +130,12 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async acknowledge(seq: number) {
-    this.ctx.storage.transactionSync(() => this.#store.acknowledge(seq, this.clock()));
+    this.#store.transaction(() => this.#store.acknowledge(seq, this.clock()));
+    const left = this.#books.totals.lastSeq - this.#store.acknowledgedSeq();
+    // what came meanwhile gathers again
+    this.#carryAskedAtMs = null;
+    this.#carryOutbox();
+    return left;
   }
 
   async cutAt(watermarkSeq: number) {
@@ -178,11 +192,21 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     this.#carryOutbox();
   }
 
-  /** One question to the books, one transaction. When it throws, what is in memory is void: read everything again. */
+  /** One question to the books, one transaction. */
   #write<T>(question: (books: Books, nowMs: number) => T): T {
+    return this.#asked(() => this.#store.transaction(() => question(this.#books, this.clock())));
+  }
+
+  /** The same for the two questions of every call, which never read what they wrote: their writes go out together at the end. */
+  #writeOnce<T>(question: (books: Books, nowMs: number) => T): T {
+    return this.#asked(() => this.#store.write(() => question(this.#books, this.clock())));
+  }
+
+  /** When a question throws, what is in memory is void: read everything again. */
+  #asked<T>(question: () => T): T {
     let answer: T;
     try {
-      answer = this.ctx.storage.transactionSync(() => question(this.#books, this.clock()));
+      answer = question();
     } catch (error) {
       this.#openBooks();
       throw error;
@@ -198,27 +222,33 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     this.#books = new Books(this.#store, this.#store.load(), newId);
   }
 
-  /** Asks the queue to carry the outbox to D1, unless it was asked and is still at it. A lost message is made good by the alarm. */
+  /** Has the outbox carried to D1 once its rows have gathered, unless that is under way. A lost message is made good by the alarm. */
   #carryOutbox(): void {
     const nowMs = this.clock();
     const underWay = this.#carryAskedAtMs !== null && nowMs - this.#carryAskedAtMs < CARRY_AGAIN_MS;
-    if (underWay || this.#teamId === null) return;
-    if (this.#books.totals.lastSeq <= this.#store.acknowledgedSeq()) return;
-    this.#carryAskedAtMs = nowMs;
+    const rows = this.#books.totals.lastSeq - this.#store.acknowledgedSeq();
+    if (underWay || rows <= 0 || this.#teamId === null) return;
+    if (rows >= GATHER_ROWS) return this.#askToCarry(this.#teamId);
+    if (this.#gathering !== null) return;
     this.#wakeBy(nowMs + CARRY_AGAIN_MS);
-    const teamId = this.#teamId;
-    setTimeout(() => this.ctx.waitUntil(this.#askToCarry(teamId)), GATHER_MS);
+    this.#gathering = setTimeout(() => {
+      this.#gathering = null;
+      if (this.#teamId !== null) this.#askToCarry(this.#teamId);
+    }, GATHER_MS);
   }
 
-  async #askToCarry(teamId: string): Promise<void> {
-    try {
-      await this.env.LEDGER.send({ teamId });
-    } catch (error) {
-      this.#carryAskedAtMs = null;
-      console.error(
-        JSON.stringify({ level: 'error', where: 'TeamBudget.askToCarry', message: String(error) }),
-      );
-    }
+  #askToCarry(teamId: string): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
+    this.#carryAskedAtMs = this.clock();
+    this.ctx.waitUntil(
+      this.env.LEDGER.send({ teamId }).catch((error: unknown) => {
+        this.#carryAskedAtMs = null;
+        console.error(
+          JSON.stringify({ level: 'error', where: 'TeamBudget.askToCarry', message: String(error) }),
+        );
+      }),
+    );
   }
 
   /** Makes sure that the object wakes by then; an earlier alarm stays. */
