@@ -84,12 +84,20 @@ const bucketOf = (ms: number) => (Math.floor(ms / BUCKET_MS) * BUCKET_MS) / 1000
 const OUTBOX_CHARACTERS = 600_000;
 
 type Value = string | number | null;
+/** SQLite takes at most so many values with one statement. */
+const MOST_VALUES = 100;
+
+const attemptKey = (runId: string, attempt: number) => `${runId} ${attempt}`;
 
 export class TeamBudgetStore implements Journal {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
-  /** what the question that is being answered has to write, in order; null outside of write() */
-  #waiting: [sql: string, values: Value[]][] | null = null;
+  /** statements that wait for flush(), each with the rows it is to insert or the values it takes */
+  #waiting = new Map<string, Value[][]>();
+  /** what they say of attempts that are over: asked for before it is written */
+  #pastWaiting = new Map<string, PastAttempt>();
+  /** writes of the question that is being answered, null outside of defer() */
+  #deferred: [sql: string, values: Value[]][] | null = null;
   #acknowledgedSeq: number;
 
   constructor(storage: DurableObjectStorage) {
@@ -99,31 +107,61 @@ export class TeamBudgetStore implements Journal {
     this.#acknowledgedSeq = this.#totals().acknowledged_seq;
   }
 
-  /**
-   * Answers a question and then writes what it changed, all or nothing: nothing is written before the answer is known, so one
-   * statement (a reserve, a settle) needs no transaction of its own. For questions that do not read what they wrote.
-   */
-  write<T>(question: () => T): T {
-    this.#waiting = [];
+  /** Answers a question whose writes wait for flush(): a question that reads first and then writes. When it throws, it has written nothing. */
+  defer<T>(question: () => T): T {
+    const own: [sql: string, values: Value[]][] = (this.#deferred = []);
     try {
       const answer = question();
-      const writes = this.#waiting;
-      const writeAll = () => writes.forEach(([sql, values]) => this.#sql.exec(sql, ...values));
-      if (writes.length > 1) this.#storage.transactionSync(writeAll);
-      else writeAll();
+      for (const [sql, values] of own) {
+        const rows = this.#waiting.get(sql);
+        if (rows) rows.push(values);
+        else this.#waiting.set(sql, [values]);
+      }
       return answer;
     } finally {
-      this.#waiting = null;
+      this.#deferred = null;
     }
   }
 
-  /** The same for any question: each write is made at once, in one transaction that is rolled back when the question throws. */
+  /** Nothing waits any more: it could not be written, and nobody was told that it was. */
+  forget(): void {
+    this.#waiting.clear();
+    this.#pastWaiting.clear();
+  }
+
+  /** Writes what waits, all or nothing: one commit for however many questions came together. */
+  flush(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    this.#pastWaiting.clear();
+    const writeAll = () => {
+      for (const [sql, rows] of waiting) this.#write(sql, rows);
+    };
+    const [only] = waiting.values();
+    if (waiting.size === 1 && only!.length === 1) writeAll();
+    else this.#storage.transactionSync(writeAll);
+  }
+
+  /** Any other question: each write is made at once, in one transaction that is rolled back when the question throws. */
   transaction<T>(question: () => T): T {
+    this.flush();
     return this.#storage.transactionSync(question);
   }
 
+  /** Rows of one INSERT go out together, as many as one statement takes. */
+  #write(sql: string, rows: Value[][]): void {
+    const values = sql.indexOf(' VALUES ');
+    const atOnce = values === -1 ? 1 : Math.floor(MOST_VALUES / rows[0]!.length);
+    for (let from = 0; from < rows.length; from += atOnce) {
+      const some = rows.slice(from, from + atOnce);
+      const more = some.length > 1 ? `, ${sql.slice(values + 8)}`.repeat(some.length - 1) : '';
+      this.#sql.exec(sql + more, ...some.flat());
+    }
+  }
+
   #run(sql: string, ...values: Value[]): void {
-    if (this.#waiting) this.#waiting.push([sql, values]);
+    if (this.#deferred) this.#deferred.push([sql, values]);
     else this.#sql.exec(sql, ...values);
   }
 
@@ -145,6 +183,7 @@ export class TeamBudgetStore implements Journal {
   }
 
   spent(scope: ScopeKey, fromMs: number, toMs: number | null): number {
+    this.flush();
     const sql =
       'SELECT coalesce(sum(cost_nano_usd), 0) AS spent FROM spend WHERE scope = ? AND bucket >= ? AND bucket < ?';
     const to = toMs === null ? Number.MAX_SAFE_INTEGER : toMs / 1000;
@@ -152,6 +191,8 @@ export class TeamBudgetStore implements Journal {
   }
 
   pastAttempt(runId: string, attempt: number): PastAttempt | null {
+    const waiting = this.#pastWaiting.get(attemptKey(runId, attempt));
+    if (waiting) return waiting;
     const sql =
       'SELECT state, cost_nano_usd, admitted_at, ended_at FROM past_attempt WHERE run_id = ? AND attempt = ?';
     type Row = { state: string; cost_nano_usd: number; admitted_at: number; ended_at: number };
@@ -168,6 +209,7 @@ export class TeamBudgetStore implements Journal {
   }
 
   told(budgetId: string, periodStartMs: number): number[] {
+    this.flush();
     const sql = 'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ?';
     return this.#sql
       .exec<{ threshold: number }>(sql, budgetId, periodStartMs)
@@ -182,6 +224,7 @@ export class TeamBudgetStore implements Journal {
 
   book({ entry, totals, scopes, past }: Booking): void {
     const { seq, settlement, costNanoUsd, bookedAtMs } = entry;
+    if (this.#deferred) this.#pastWaiting.set(attemptKey(past.runId, past.attempt), past);
     this.#run(
       'INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       seq,

@@ -25,6 +25,8 @@ const CARRY_AGAIN_MS = 10_000;
  */
 const GATHER_MS = 500;
 const GATHER_ROWS = 400;
+/** With so few calls under way nobody is there to share a commit with: waiting for others would only cost time. */
+const QUIET_HOLDS = 4;
 
 export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   /** Not reachable over RPC (own field); tests set it. */
@@ -40,6 +42,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   /** runs while rows gather */
   #gathering: ReturnType<typeof setTimeout> | null = null;
   #alarmAtMs: number | null = null;
+  #flushing: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -63,17 +66,19 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     // The alarm is never later than the first expiry: when it is late, what ran out ends before anybody is judged (B06).
     const nowMs = this.clock();
     if (this.#alarmAtMs !== null && this.#alarmAtMs <= nowMs) this.#write((books) => books.expire(nowMs));
-    const answer = this.#rates.reserve(request, this.clock(), () =>
-      this.#writeOnce((books) => books.reserve(request, nowMs)),
+    const answer = this.#rates.reserve(request, nowMs, () =>
+      this.#defer((books) => books.reserve(request, nowMs)),
     );
-    this.#wakeBy(this.clock() + request.ttlMs);
+    this.#wakeBy(nowMs + request.ttlMs);
+    await this.#written();
     return answer;
   }
 
   async settle(settlement: Settlement) {
     this.#belongsTo(settlement.subject.teamId);
-    const settled = this.#writeOnce((books, nowMs) => books.settle(settlement, nowMs));
+    const settled = this.#defer((books, nowMs) => books.settle(settlement, nowMs));
     this.#rates.settle(settlement);
+    await this.#written();
     return settled;
   }
 
@@ -120,10 +125,12 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async listAlerts(page: { limit: number; before?: string; budgetId?: string }) {
+    this.#flush();
     return this.#store.alerts(page);
   }
 
   async outbox(limit: number) {
+    this.#flush();
     const rows = this.#store.outbox(limit);
     this.#carryAskedAtMs = rows.length > 0 ? this.clock() : null;
     return rows;
@@ -139,6 +146,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async cutAt(watermarkSeq: number) {
+    this.#flush();
     return {
       counterNanoUsd: this.#books.totals.totalNanoUsd,
       pendingNanoUsd: this.#store.costAfter(watermarkSeq),
@@ -194,30 +202,62 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   /** One question to the books, one transaction. */
   #write<T>(question: (books: Books, nowMs: number) => T): T {
-    return this.#asked(() => this.#store.transaction(() => question(this.#books, this.clock())));
+    const answer = this.#orVoid(() => this.#store.transaction(() => question(this.#books, this.clock())));
+    this.#tell();
+    return answer;
   }
 
-  /** The same for the two questions of every call, which never read what they wrote: their writes go out together at the end. */
-  #writeOnce<T>(question: (books: Books, nowMs: number) => T): T {
-    return this.#asked(() => this.#store.write(() => question(this.#books, this.clock())));
+  /** The two questions of every call: answered from memory at once, written by the next flush. Nobody hears the answer before `#written`. */
+  #defer<T>(question: (books: Books, nowMs: number) => T): T {
+    return this.#orVoid(() => this.#store.defer(() => question(this.#books, this.clock())));
   }
 
-  /** When a question throws, what is in memory is void: read everything again. */
-  #asked<T>(question: () => T): T {
-    let answer: T;
+  /**
+   * Resolves when everything answered so far is written. At once while few calls are under way; else the calls of a
+   * millisecond share one commit, which is what a call costs most.
+   */
+  #written(): Promise<void> | void {
+    if (!this.#flushing && this.#books.openHolds <= QUIET_HOLDS) return this.#flush();
+    const books = this.#books;
+    this.#flushing ??= new Promise((resolve, reject) => {
+      setTimeout(() => {
+        this.#flushing = null;
+        try {
+          this.#flush();
+          // somebody else's flush may have failed in between
+          if (this.#books !== books) throw new Error('what was answered could not be written');
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      }, 0);
+    });
+    return this.#flushing;
+  }
+
+  #flush(): void {
+    this.#orVoid(() => this.#store.flush());
+    this.#tell();
+  }
+
+  /** When a question or a write throws, what is in memory is void: read everything again. */
+  #orVoid<T>(work: () => T): T {
     try {
-      answer = question();
+      return work();
     } catch (error) {
       this.#openBooks();
       throw error;
     }
+  }
+
+  #tell(): void {
     const happenings = this.#books.takeHappenings();
     if (happenings.entries.length > 0) this.#carryOutbox();
     if (happenings.budgetIds.length > 0 || happenings.entries.length > 0) this.#live.note(happenings);
-    return answer;
   }
 
   #openBooks(): void {
+    this.#store.forget();
     const newId = (kind: IdKind) => makeId(kind, this.clock(), crypto.getRandomValues(new Uint8Array(10)));
     this.#books = new Books(this.#store, this.#store.load(), newId);
   }

@@ -80,6 +80,11 @@ export class Books {
     return this.#heldNanoUsd;
   }
 
+  /** Calls under way. */
+  get openHolds(): number {
+    return this.#holds.size;
+  }
+
   /** When the next hold runs out; null when none is open. */
   get nextExpiryMs(): number | null {
     let next: number | null = null;
