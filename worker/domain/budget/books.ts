@@ -17,7 +17,7 @@ import type {
   Settled,
   Settlement,
 } from './budget.ts';
-import type { Alert } from './alerts.ts';
+import { wordsOf, type Alert } from './alerts.ts';
 import type { BudgetChange } from './team.ts';
 import { judge, type Standing } from './judge.ts';
 import type { Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
@@ -256,6 +256,7 @@ export class Books {
         id: this.#newId('alert'),
         at: new Date(nowMs).toISOString(),
         readAt: null,
+        ...wordsOf(reached),
         ...reached,
       };
       this.#journal.saveAlert(alert, line.period.startMs);
