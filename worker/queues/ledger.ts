@@ -9,8 +9,11 @@ export const ledgerMessageSchema = z.strictObject({ teamId: z.string().min(1) })
 
 const ROWS_AT_ONCE = 500;
 
-/** Empties a team's outbox: write to D1, then acknowledge, until nothing is left. Answers how many rows were carried. */
-export async function drainOutbox(services: Services, teamId: string): Promise<number> {
+/**
+ * Carries a team's outbox: write to D1, then acknowledge, until no more than `leave` rows are left (the object has them carried when
+ * they have gathered). Answers how many rows were carried.
+ */
+export async function drainOutbox(services: Services, teamId: string, { leave = 0 } = {}): Promise<number> {
   const team = services.team(teamId);
   let carried = 0;
   for (;;) {
@@ -18,8 +21,8 @@ export async function drainOutbox(services: Services, teamId: string): Promise<n
     const last = rows.at(-1);
     if (!last) return carried;
     await carryToLedger(services.env.DB, teamId, { rows, newId: () => services.newId('ledger') });
-    await team.acknowledge(last.seq);
     carried += rows.length;
+    if ((await team.acknowledge(last.seq)) <= leave) return carried;
   }
 }
 
@@ -36,7 +39,7 @@ export async function consumeLedger(batch: MessageBatch<unknown>, services: Serv
     }
     const { teamId } = parsed.data;
     let drain = drains.get(teamId);
-    if (!drain) drains.set(teamId, (drain = drainOutbox(services, teamId)));
+    if (!drain) drains.set(teamId, (drain = drainOutbox(services, teamId, { leave: ROWS_AT_ONCE })));
     try {
       await drain;
       message.ack();
