@@ -59,6 +59,7 @@ async function settlementOf(body: object) {
     formatOf: () => format,
     forward: async () => ok(Response.json(answer)),
     count: { request: async () => 100, text: async () => 1 },
+    guard: async () => null,
     now: () => NOW,
     timers: { after: () => () => {} },
     waitUntil: () => {},
