@@ -10,7 +10,7 @@ import { chatInputOf } from './domain/cost/chat-input.ts';
 import type { ModelName } from './domain/cost/count.ts';
 import type { Refusal } from './domain/refusal.ts';
 import { err, ok, type Result } from './domain/result.ts';
-import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
+import { conversionFor, formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
 import { overridesOf } from './store/prices.ts';
@@ -79,10 +79,19 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         connectionsOf(services, teamId),
         overridesOf(services, teamId),
       ]);
-      const speaking = connections.filter(({ provider }) => providerOf(provider)?.formats.includes(format));
-      const found = resolveModel(name, speaking, prices);
+      const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
+      const speaks = (connection: LiveConnection) => formatsOf(connection).includes(format);
+      // Who speaks the caller's format answers first; the others are spoken to in theirs.
+      const found =
+        resolveModel(name, connections.filter(speaks), prices) ??
+        resolveModel(
+          name,
+          connections.filter((connection) => conversionFor(format, formatsOf(connection))),
+          prices,
+        );
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
+      const conversion = speaks(connection) ? null : conversionFor(format, formatsOf(connection));
       const at = new Date(services.now()).toISOString();
       const price = prices.lookup(connection.provider, model, at, overrides);
       return ok({
@@ -91,6 +100,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         connection,
         price,
         info: prices.info(connection.provider, model),
+        ...(conversion ? { conversion } : {}),
       });
     },
     forward(route, request) {
@@ -156,16 +166,25 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 export const inputCounter =
   (services: CoreServices, { route }: Pick<PaidCallDeps, 'route'>) =>
   async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
-    const { format, body } = ask;
-    const routed = await route({ teamId, model: String(body.model), format });
+    const routed = await route({ teamId, model: String(ask.body.model), format: ask.format });
     if (!routed.ok) return routed;
-    const { provider: id, model } = routed.value;
+    const { provider: id, model, info, conversion } = routed.value;
+    // Counted is what would be sent.
+    const said = conversion?.request(ask.body, {
+      model,
+      maxOutputTokens: info?.maxOutputTokens ?? null,
+      stream: false,
+    });
+    if (said && !said.ok) return err({ reason: 'invalid', issues: said.error });
+    const { format, body, headers } = said
+      ? { format: conversion!.format, body: said.value, headers: {} }
+      : { ...ask, headers: ask.headers ?? {} };
     const connection = routed.value.connection as LiveConnection;
     const provider = providerOf(id)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
       const counted = await provider.countInput(
-        { ...ask, body: { ...body, model } },
+        { format, body: { ...body, model }, headers, signal: ask.signal },
         connection,
         providerDeps(services),
       );

@@ -10,6 +10,7 @@ import { gemini } from './gemini.ts';
 import { openai } from './openai.ts';
 import { sandbox } from './sandbox.ts';
 
+export { conversionFor } from './convert/registry.ts';
 /** What the http room needs of a format beside its reader. */
 export { anthropicErrorType } from './formats/anthropic-messages.ts';
 

@@ -1,6 +1,6 @@
 /** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
 import type { Admission, Judge } from '../budget/budget.ts';
-import type { FormatReader } from '../contracts/provider.ts';
+import type { FormatReader, WireFormat } from '../contracts/provider.ts';
 import { ceilingOf, maxOutputOf, outputTokensThatFit, type CallBounds } from '../cost/ceiling.ts';
 import { NO_USAGE, type Usage } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
@@ -14,6 +14,8 @@ export const HOLD_TTL_MS = 45_000;
 export interface Admitted {
   request: PaidCallRequest;
   route: CallRoute;
+  /** the format of `body` and of what comes back: the provider's */
+  format: WireFormat;
   reader: FormatReader;
   judge: Judge;
   /** as it goes upstream */
@@ -34,13 +36,17 @@ export async function admit(
   deps: PaidCallDeps,
 ): Promise<Result<Admitted, Refusal>> {
   const startedAtMs = deps.now();
-  const { subject, format } = request;
-  const routed = await deps.route({ teamId: subject.teamId, model: String(request.body.model), format });
+  const { subject } = request;
+  const { model } = request.body;
+  const routed = await deps.route({ teamId: subject.teamId, model: String(model), format: request.format });
   if (!routed.ok) return routed;
   const route = routed.value;
+  const said = inProvidersFormat(request, route);
+  if (!said.ok) return said;
+  const { format, body } = said.value;
   const reader = deps.formatOf(format);
-  const ask = reader.askOf(request.body);
-  const inputTokens = await deps.count.request(route, format, request.body);
+  const ask = reader.askOf(body);
+  const inputTokens = await deps.count.request(route, format, body);
   const bounds = (perChoice: number): CallBounds => ({
     inputTokens,
     maxOutputTokens: perChoice * ask.choices,
@@ -72,13 +78,14 @@ export async function admit(
       ? Math.max(1, Math.floor(outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) / ask.choices))
       : capped.value;
   const lowered = fits < asked;
-  const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
+  const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(body, fits) : body, {
     model: route.model,
     stream: request.stream,
   });
   return ok({
     request,
     route,
+    format,
     reader,
     judge,
     ...outgoing,
@@ -88,6 +95,19 @@ export async function admit(
     clampedMaxTokens: lowered ? fits : null,
     startedAtMs,
   });
+}
+
+/** What is counted, held and sent: the caller's body, or what it means in a format that the provider speaks. */
+function inProvidersFormat(
+  { format, body, stream }: PaidCallRequest,
+  { conversion, model, info }: CallRoute,
+): Result<{ format: WireFormat; body: Record<string, unknown> }, Refusal> {
+  if (!conversion) return ok({ format, body });
+  const to = { model, maxOutputTokens: info?.maxOutputTokens ?? null, stream };
+  const converted = conversion.request(body, to);
+  return converted.ok
+    ? ok({ format: conversion.format, body: converted.value })
+    : err({ reason: 'invalid', issues: converted.error });
 }
 
 /** The usage of a call that takes all it may. */

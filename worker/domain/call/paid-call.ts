@@ -9,6 +9,7 @@ import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
   Connection,
+  Conversion,
   FormatReader,
   ForwardRequest,
   ProviderFailure,
@@ -52,7 +53,7 @@ export interface CallReceipt {
 /** A JSON call, settled. */
 export interface PaidAnswer {
   receipt: CallReceipt;
-  /** the provider's body, byte for byte */
+  /** the provider's body, byte for byte; converted where the provider speaks another format */
   bodyText: string;
   /** the assistant's text */
   text: string;
@@ -87,6 +88,8 @@ export interface CallRoute {
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
   info: ModelInfo | null;
+  /** how the call is told in a format that this provider speaks; absent = it speaks the caller's */
+  conversion?: Conversion;
 }
 
 /** Everything of the outside that a paid call needs; all of it is handed in. */

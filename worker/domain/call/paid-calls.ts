@@ -31,11 +31,17 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const sent = await send(admitted, flight, deps);
     if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
     const bodyText = await textOf(sent.value, flight.signal);
-    const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
+    const { outcome, refusal, text, body } = await read(admitted, { bodyText, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(refusal);
     if (!receipt) return err(NOT_BOOKED);
-    return ok({ receipt, bodyText: bodyText!, text });
+    const { conversion } = admitted.route;
+    const told = { body: request.body, runId: request.runId, nowMs: deps.now(), usage: receipt.usage };
+    return ok({
+      receipt,
+      bodyText: conversion ? JSON.stringify(conversion.answer(body, told)) : bodyText!,
+      text,
+    });
   } finally {
     flight.land();
   }
@@ -110,13 +116,14 @@ function send(
   flight: Flight,
   deps: PaidCallDeps,
 ): Promise<Result<Response, ProviderFailure>> {
-  const { request, route, body } = admitted;
+  const { request, route, format, body } = admitted;
   if (flight.signal.aborted) return Promise.resolve(err(NEVER_SENT));
   const outgoing: ForwardRequest = {
-    format: request.format,
+    format,
     body,
     stream: request.stream,
-    ...(request.headers ? { headers: request.headers } : {}),
+    // A format's headers mean nothing in another.
+    ...(request.headers && !route.conversion ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
     timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -140,7 +147,10 @@ async function failed(
 ): Promise<Result<never, Refusal>> {
   const status = flight.cancelled() ? 'cancelled' : 'failed';
   await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
-  return err(refusalOfFailure(admitted.route.provider, failure));
+  const refusal = refusalOfFailure(admitted.route.provider, failure);
+  // Its words are for everybody, its body only for those who speak its format.
+  if (admitted.route.conversion && refusal.reason === 'provider_failed') delete refusal.body;
+  return err(refusal);
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */
@@ -148,7 +158,7 @@ async function read(
   admitted: Admitted,
   { bodyText, flight }: { bodyText: string | null; flight: Flight },
   deps: PaidCallDeps,
-): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string }> {
+): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string; body?: unknown }> {
   const { reader, route } = admitted;
   const bad = (message: string, outcome: Omit<Outcome, 'error'>, status = 502) => ({
     outcome: { ...outcome, error: message },
@@ -192,7 +202,7 @@ async function read(
   const ending = reported
     ? ({ kind: 'reported', usage: reported } as const)
     : ({ kind: 'estimated', outputTokens: await deps.count.text(route, reader.generatedOf(body)) } as const);
-  return { outcome: { status: 'succeeded', ending }, refusal: null, text: reader.textOf(body) };
+  return { outcome: { status: 'succeeded', ending }, refusal: null, text: reader.textOf(body), body };
 }
 
 function parsed(text: string): unknown {
