@@ -176,21 +176,20 @@ export const inputCounter =
       stream: false,
     });
     if (said && !said.ok) return err({ reason: 'invalid', issues: said.error });
-    const { format, body, headers } = said
-      ? { format: conversion!.format, body: said.value, headers: {} }
-      : { ...ask, headers: ask.headers ?? {} };
+    const asked: InputCountRequest = said
+      ? { format: conversion!.format, body: said.value, signal: ask.signal }
+      : { ...ask, body: { ...ask.body, model } };
     const connection = routed.value.connection as LiveConnection;
     const provider = providerOf(id)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
-      const counted = await provider.countInput(
-        { format, body: { ...body, model }, headers, signal: ask.signal },
-        connection,
-        providerDeps(services),
-      );
+      const counted = await provider.countInput(asked, connection, providerDeps(services));
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));
     }
-    const { tokens } = await services.counter.countChat(countedAs(routed.value), chatInputOf(format, body));
+    const { tokens } = await services.counter.countChat(
+      countedAs(routed.value),
+      chatInputOf(asked.format, asked.body),
+    );
     return ok({ inputTokens: tokens, source: 'estimate' });
   };

@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../result.ts';
 import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
+import { shownHeaders } from './provider-headers.ts';
 import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
 
 const RENEW_EVERY_MS = 15_000;
@@ -35,13 +36,11 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(refusal);
     if (!receipt) return err(NOT_BOOKED);
-    const { conversion } = admitted.route;
+    const { connection, conversion } = admitted.route;
+    const headers = shownHeaders(sent.value.headers, connection);
     const told = { body: request.body, runId: request.runId, nowMs: deps.now(), usage: receipt.usage };
-    return ok({
-      receipt,
-      bodyText: conversion ? JSON.stringify(conversion.answer(body, told)) : bodyText!,
-      text,
-    });
+    const answerText = conversion ? JSON.stringify(conversion.answer(body, told)) : bodyText!;
+    return ok({ receipt, bodyText: answerText, headers, text });
   } finally {
     flight.land();
   }
@@ -122,7 +121,8 @@ function send(
     format,
     body,
     stream: request.stream,
-    // A format's headers mean nothing in another.
+    // A format's text and headers mean nothing in another.
+    ...(request.original && !route.conversion ? { original: request.original } : {}),
     ...(request.headers && !route.conversion ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,

@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../result.ts';
 import type { Admitted } from './admission.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import type { Flight } from './paid-calls.ts';
+import { shownHeaders } from './provider-headers.ts';
 import { NOT_BOOKED, settle, type Outcome } from './settling.ts';
 import { SseSplitter, type SseEvent } from './sse.ts';
 
@@ -56,6 +57,7 @@ export async function paidStream(
     runId: request.runId,
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
+    headers: shownHeaders(response.headers, route.connection),
     done,
   });
 }

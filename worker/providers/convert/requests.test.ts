@@ -11,6 +11,7 @@ import {
   type Part,
   type Reasoning,
   type Tool,
+  type ToolChoice,
   type Turn,
 } from './conversation.ts';
 import { DIALECTS } from './registry.ts';
@@ -222,7 +223,11 @@ const turnsFor = (places: Places): fc.Arbitrary<Turn[]> => {
         name,
         arguments: JSON.stringify(args),
       }));
-      addTurn(turns, 'assistant', [...thought, ...(said && !(sealsCalls && made.length > 0) ? [said] : []), ...made]);
+      addTurn(turns, 'assistant', [
+        ...thought,
+        ...(said && !(sealsCalls && made.length > 0) ? [said] : []),
+        ...made,
+      ]);
       addTurn(
         turns,
         'user',
@@ -260,22 +265,22 @@ const formatFor = (places: Places): fc.Arbitrary<OutputFormat> =>
     ...(places.json ? [fc.constant({ kind: 'json' as const })] : []),
   );
 
-const conversationFor = (places: Places): fc.Arbitrary<Conversation> => {
+const conversationFor = (places: Places) => {
   const number = fc.constantFrom(0.25, 0.5, 1);
   const sampled = (name: keyof Conversation) =>
     maybe(name === 'topK' || name === 'seed' ? fc.nat(40) : number, places.sampling.includes(name));
-  return fc.record<Conversation>({
+  return fc.record({
     model: fc.constant(places.model),
     system: fc.array(words, { maxLength: 3 }),
     turns: turnsFor(places),
     tools: fc.uniqueArray(toolFor(places), { maxLength: 2, selector: ({ name }) => name }),
     toolChoice: maybe(
-      fc.oneof(
-        fc.constant({ mode: 'auto' as const, only: null }),
-        fc.constant({ mode: 'none' as const, only: null }),
-        fc.constant({ mode: 'required' as const, only: null }),
-        fc.constant({ mode: 'required' as const, only: ['rate'] }),
-        ...(places.severalOf ? [fc.constant({ mode: 'auto' as const, only: ['rate', 'look_up'] })] : []),
+      fc.constantFrom<ToolChoice[]>(
+        { mode: 'auto', only: null },
+        { mode: 'none', only: null },
+        { mode: 'required', only: null },
+        { mode: 'required', only: ['rate'] },
+        ...(places.severalOf ? [{ mode: 'auto' as const, only: ['rate', 'look_up'] }] : []),
       ),
     ),
     parallelTools: places.parallel ? fc.constantFrom(false, null) : fc.constant(null),
@@ -289,7 +294,7 @@ const conversationFor = (places: Places): fc.Arbitrary<Conversation> => {
     seed: sampled('seed') as fc.Arbitrary<number | null>,
     presencePenalty: sampled('presencePenalty') as fc.Arbitrary<number | null>,
     frequencyPenalty: sampled('frequencyPenalty') as fc.Arbitrary<number | null>,
-    stop: places.stop ? fc.array(words, { maxLength: 3 }) : fc.constant([]),
+    stop: fc.array(words, { maxLength: places.stop ? 3 : 0 }),
     choices: places.choices ? fc.constantFrom(1, 3) : fc.constant(1),
     reasoning: maybe(fc.constantFrom(...places.reasoning)),
     user: maybe(words, places.user),
@@ -314,7 +319,7 @@ describe('a conversation, written in a format and read again', () => {
   it.each(DIALECTS)('is the same in $format', (dialect) => {
     const places = PLACES[dialect.format as ChatFormat];
     fc.assert(
-      fc.property(conversationFor(places).map(withTools).map(inOneMind), (conversation) => {
+      fc.property(conversationFor(places).map(withTools).map(inOneMind), (conversation: Conversation) => {
         const lost: string[] = [];
         const note = (path: string, why: string) => void lost.push(`${path}: ${why}`);
         const to = { model: places.model, maxOutputTokens: null, stream: false };
