@@ -59,6 +59,29 @@ const VERSIONS = [
     UNIQUE (budget_id, period_start, threshold)
   ) STRICT;
   `,
+  // Alerts of other kinds, and what is still to be announced. What was told before is not told anew.
+  `
+  CREATE TABLE alert_2 (
+    id TEXT PRIMARY KEY,
+    once TEXT NOT NULL UNIQUE,
+    budget_id TEXT,
+    period_start INTEGER,
+    threshold INTEGER,
+    body TEXT NOT NULL,
+    read_at TEXT,
+    announced INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  INSERT INTO alert_2 (id, once, budget_id, period_start, threshold, body, announced)
+    SELECT id, 'threshold ' || budget_id || ' ' || period_start || ' ' || threshold, budget_id, period_start, threshold,
+      json_set(body, '$.kind', 'threshold', '$.title', 'A budget reached ' || threshold || '% of its limit', '$.text', '',
+        '$.usualNanoUsd', NULL, '$.exhaustsAt', NULL), 1
+    FROM alert;
+  DROP TABLE alert;
+  ALTER TABLE alert_2 RENAME TO alert;
+  CREATE INDEX alert_budget ON alert (budget_id, period_start);
+  CREATE INDEX alert_unannounced ON alert (id) WHERE announced = 0;
+  CREATE INDEX alert_unread ON alert (id) WHERE read_at IS NULL;
+  `,
 ];
 
 /** Spend is kept per quarter of an hour: every zone's midnight falls on one. */
@@ -117,7 +140,8 @@ export class TeamBudgetStore implements Journal {
   }
 
   told(budgetId: string, periodStartMs: number): number[] {
-    const sql = 'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ?';
+    const sql =
+      'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ? AND threshold IS NOT NULL';
     return this.#sql
       .exec<{ threshold: number }>(sql, budgetId, periodStartMs)
       .toArray()
@@ -176,15 +200,65 @@ export class TeamBudgetStore implements Journal {
   }
 
   saveAlert(alert: Alert, periodStartMs: number): void {
-    const sql = 'INSERT INTO alert (id, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?)';
-    this.#sql.exec(sql, alert.id, alert.budgetId, periodStartMs, alert.threshold, JSON.stringify(alert));
+    const once = `threshold ${alert.budgetId} ${periodStartMs} ${alert.threshold}`;
+    const sql =
+      'INSERT INTO alert (id, once, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?, ?)';
+    this.#sql.exec(
+      sql,
+      alert.id,
+      once,
+      alert.budgetId,
+      periodStartMs,
+      alert.threshold,
+      JSON.stringify(alert),
+    );
+  }
+
+  /** False when one of the same `once` was told before. */
+  raiseAlert(alert: Alert, once: string): boolean {
+    const sql = 'INSERT INTO alert (id, once, budget_id, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
+    return this.#sql.exec(sql, alert.id, once, alert.budgetId, JSON.stringify(alert)).rowsWritten > 0;
   }
 
   /** Newest first. */
   alerts({ limit, before, budgetId }: { limit: number; before?: string; budgetId?: string }): Alert[] {
-    const sql =
-      'SELECT body FROM alert WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR budget_id = ?2) ORDER BY id DESC LIMIT ?3';
-    return this.#bodies<Alert>(sql, before ?? null, budgetId ?? null, limit);
+    const where = '(?1 IS NULL OR id < ?1) AND (?2 IS NULL OR budget_id = ?2)';
+    return this.#alerts(`${where} ORDER BY id DESC LIMIT ?3`, before ?? null, budgetId ?? null, limit);
+  }
+
+  unannouncedAlerts(limit: number): Alert[] {
+    return this.#alerts('announced = 0 ORDER BY id LIMIT ?', limit);
+  }
+
+  alertsAnnounced(ids: readonly string[]): void {
+    this.#sql.exec(
+      'UPDATE alert SET announced = 1 WHERE id IN (SELECT value FROM json_each(?))',
+      JSON.stringify(ids),
+    );
+  }
+
+  /** Marks one as read; null when there is none. */
+  readAlert(id: string, at: string): Alert | null {
+    this.#sql.exec('UPDATE alert SET read_at = ? WHERE id = ? AND read_at IS NULL', at, id);
+    return this.#alerts('id = ?', id)[0] ?? null;
+  }
+
+  readAllAlerts(at: string): number {
+    return this.#sql
+      .exec<{ id: string }>('UPDATE alert SET read_at = ? WHERE read_at IS NULL RETURNING id', at)
+      .toArray().length;
+  }
+
+  unreadAlerts(): number {
+    return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM alert WHERE read_at IS NULL').one().n;
+  }
+
+  #alerts(where: string, ...bindings: (string | number | null)[]): Alert[] {
+    type Row = { body: string; read_at: string | null };
+    return this.#sql
+      .exec<Row>(`SELECT body, read_at FROM alert WHERE ${where}`, ...bindings)
+      .toArray()
+      .map((row) => ({ ...(JSON.parse(row.body) as Alert), readAt: row.read_at }));
   }
 
   /** The oldest rows that are not acknowledged: at most `limit`, and no more text than one D1 parameter carries. */

@@ -3,11 +3,13 @@
  * transaction before the answer leaves; nothing here waits for anything outside. After a crash everything goes on from SQLite.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { wordsOf, type Alert, type NewAlert } from '../worker/domain/budget/alerts.ts';
 import { Books } from '../worker/domain/budget/books.ts';
 import type { Budget, ReserveRequest, Settlement } from '../worker/domain/budget/budget.ts';
 import { KeyRates } from '../worker/domain/budget/rates.ts';
 import type { BudgetChange, LiveMessage, TeamJudge } from '../worker/domain/budget/team.ts';
 import { makeId, type IdKind } from '../worker/domain/ids.ts';
+import { Announcer } from './announcer.ts';
 import type { RateLimits } from '../worker/domain/refusal.ts';
 import { Live } from './live.ts';
 import { TeamBudgetStore } from './team-budget.store.ts';
@@ -27,6 +29,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   clock: () => number = () => Date.now();
   readonly #store: TeamBudgetStore;
   readonly #live: Live;
+  readonly #announcer: Announcer;
   /** in memory only: after a restart every key's minute begins anew */
   readonly #rates = new KeyRates();
   #books!: Books;
@@ -45,6 +48,14 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
       () => this.#books,
       () => this.clock(),
     );
+    this.#announcer = new Announcer({
+      teamId: () => this.#teamId,
+      waiting: () => this.#store.unannouncedAlerts(1).length > 0,
+      now: () => this.clock(),
+      wakeBy: (atMs) => this.#wakeBy(atMs),
+      send: (teamId) => env.NOTICES.send({ teamId }),
+      keepAlive: (work) => ctx.waitUntil(work),
+    });
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await ctx.storage.getAlarm();
@@ -86,8 +97,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     return renewed;
   }
 
-  async abandon(runId: string, attempt: number) {
-    this.#write((books, nowMs) => books.abandon(runId, attempt, nowMs));
+  async abandon(runId: string, beforeAttempt: number) {
+    this.#write((books, nowMs) => books.abandon(runId, beforeAttempt, nowMs));
   }
 
   async listBudgets() {
@@ -112,6 +123,45 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   async listAlerts(page: { limit: number; before?: string; budgetId?: string }) {
     return this.#store.alerts(page);
+  }
+
+  async raiseAlerts(news: NewAlert[]) {
+    const at = new Date(this.clock()).toISOString();
+    const raised: Alert[] = [];
+    this.ctx.storage.transactionSync(() => {
+      for (const { once, ...facts } of news) {
+        const alert = { id: this.#newId('alert'), ...wordsOf(facts), ...facts, at, readAt: null };
+        if (this.#store.raiseAlert(alert, once)) raised.push(alert);
+      }
+    });
+    for (const alert of raised) this.#live.send({ type: 'alert', alert });
+    if (raised.length > 0) this.#announcer.ask();
+    return raised.length;
+  }
+
+  async readAlert(id: string) {
+    const alert = this.#store.readAlert(id, new Date(this.clock()).toISOString());
+    if (alert) this.#live.send({ type: 'alert', alert });
+    return alert;
+  }
+
+  async readAllAlerts() {
+    const read = this.#store.readAllAlerts(new Date(this.clock()).toISOString());
+    if (read > 0) this.#live.send({ type: 'alerts_read' });
+    return read;
+  }
+
+  async unreadAlerts() {
+    return this.#store.unreadAlerts();
+  }
+
+  async unannouncedAlerts(limit: number) {
+    return this.#store.unannouncedAlerts(limit);
+  }
+
+  async alertsAnnounced(ids: string[]) {
+    this.#store.alertsAnnounced(ids);
+    this.#announcer.done();
   }
 
   async outbox(limit: number) {
@@ -176,6 +226,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
       this.#store.prune(nowMs - KEEP_ACKNOWLEDGED_MS, nowMs - KEEP_ATTEMPTS_MS),
     );
     this.#carryOutbox();
+    this.#announcer.ask();
   }
 
   /** One question to the books, one transaction. When it throws, what is in memory is void: read everything again. */
@@ -189,13 +240,17 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     }
     const happenings = this.#books.takeHappenings();
     if (happenings.entries.length > 0) this.#carryOutbox();
+    if (happenings.alerts.length > 0) this.#announcer.ask();
     if (happenings.budgetIds.length > 0 || happenings.entries.length > 0) this.#live.note(happenings);
     return answer;
   }
 
   #openBooks(): void {
-    const newId = (kind: IdKind) => makeId(kind, this.clock(), crypto.getRandomValues(new Uint8Array(10)));
-    this.#books = new Books(this.#store, this.#store.load(), newId);
+    this.#books = new Books(this.#store, this.#store.load(), (kind) => this.#newId(kind));
+  }
+
+  #newId(kind: IdKind): string {
+    return makeId(kind, this.clock(), crypto.getRandomValues(new Uint8Array(10)));
   }
 
   /** Asks the queue to carry the outbox to D1, unless it was asked and is still at it. A lost message is made good by the alarm. */
@@ -239,6 +294,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     const wakes: number[] = [];
     if (this.#books.nextExpiryMs !== null) wakes.push(this.#books.nextExpiryMs);
     if (this.#books.totals.lastSeq > this.#store.acknowledgedSeq()) wakes.push(this.clock() + CARRY_AGAIN_MS);
+    const announceMs = this.#announcer.nextWakeMs();
+    if (announceMs !== null) wakes.push(announceMs);
     return wakes.length > 0 ? Math.max(Math.min(...wakes), this.clock()) : null;
   }
 
@@ -248,6 +305,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     const wakeMs = this.#nextWakeMs();
     if (wakeMs !== null) this.#wakeBy(wakeMs);
     this.#carryOutbox();
+    this.#announcer.ask();
   }
 
   /** A subject of another team here is a bug of the caller, never a refusal. */

@@ -2,17 +2,24 @@
 import { connect } from 'cloudflare:sockets';
 import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
-import type { CallRoute, PaidCallDeps } from './domain/call/paid-call.ts';
-import { resolveModel } from './domain/call/resolve-model.ts';
+import type { CallRoute, PaidCallDeps, RouteAsk } from './domain/call/paid-call.ts';
+import { resolveModel, soldAs } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
-import type { InputCountRequest, ProviderDeps, ProviderFailure } from './domain/contracts/provider.ts';
+import type {
+  InputCountRequest,
+  ProviderDeps,
+  ProviderFailure,
+  WireFormat,
+} from './domain/contracts/provider.ts';
 import { chatInputOf } from './domain/cost/chat-input.ts';
 import type { ModelName } from './domain/cost/count.ts';
 import type { Refusal } from './domain/refusal.ts';
+import type { RoutingDeps } from './domain/routing/routed-calls.ts';
 import { err, ok, type Result } from './domain/result.ts';
 import { conversionFor, formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
+import { firstModelOf, routesOf } from './store/model-routes.ts';
 import { overridesOf } from './store/prices.ts';
 
 /** Providers that need no key are there for everybody. */
@@ -31,7 +38,7 @@ export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
 }));
 
 /** On one machine the launcher binds the network itself (scripts/server.mjs): a hop less than Miniflare's own way out. Absent on Cloudflare. */
-function wayOut(env: Env): typeof fetch {
+export function wayOut(env: Env): typeof fetch {
   const { NETWORK } = env as { NETWORK?: Fetcher };
   return NETWORK ? (input, init) => NETWORK.fetch(input, init) : (input, init) => fetch(input, init);
 }
@@ -69,45 +76,41 @@ async function listens(url: string): Promise<boolean> {
   return answer;
 }
 
-export function callDeps(services: CoreServices): PaidCallDeps {
+export function callDeps(services: CoreServices, toProviders: ProviderDeps): PaidCallDeps {
   const { counter, prices } = services;
   return {
     judge: (teamId) => services.judge(teamId),
     formatOf,
-    async route({ teamId, model: name, format }) {
+    async route(ask) {
+      const { teamId, model: name } = ask;
       const [connections, overrides] = await Promise.all([
         connectionsOf(services, teamId),
         overridesOf(services, teamId),
       ]);
-      const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
-      const speaks = (connection: LiveConnection) => formatsOf(connection).includes(format);
-      // Who speaks the caller's format answers first; the others are spoken to in theirs.
-      const found =
-        resolveModel(name, connections.filter(speaks), prices) ??
-        resolveModel(
-          name,
-          connections.filter((connection) => conversionFor(format, formatsOf(connection))),
-          prices,
-        );
+      const found = wayOf(services, connections, ask);
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
-      const conversion = speaks(connection) ? null : conversionFor(format, formatsOf(connection));
+      const formats = providerOf(connection.provider)?.formats ?? [];
+      const conversion = formats.includes(ask.format) ? null : conversionFor(ask.format, formats);
       const at = new Date(services.now()).toISOString();
-      const price = prices.lookup(connection.provider, model, at, overrides);
+      const seller = soldAs(connection);
+      const unsaid = providerOf(connection.provider)?.unsaid?.(connection);
       return ok({
-        provider: connection.provider,
+        provider: seller,
         model,
         connection,
-        price,
-        info: prices.info(connection.provider, model),
+        price: prices.lookup(seller, model, at, overrides),
+        ...(unsaid ? { unsaid } : {}),
+        priceOfModel: (other) => prices.lookup(seller, other, at, overrides),
+        info: prices.info(seller, model),
         ...(conversion ? { conversion } : {}),
       });
     },
     forward(route, request) {
-      const provider = providerOf(route.provider)!;
+      const provider = providerOf(route.connection.provider)!;
       const connection = route.connection as LiveConnection;
       if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
-      return provider.forward(request, connection, providerDeps(services));
+      return provider.forward(request, connection, toProviders);
     },
     count: {
       request: async (route, format, body) =>
@@ -120,14 +123,43 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);
       },
-      every(ms, task) {
-        const timer = setInterval(task, ms);
-        return () => clearInterval(timer);
-      },
     },
     waitUntil,
   };
 }
+
+/** The connection that is meant. Who speaks the format comes first; the others are spoken to in theirs, where it can be told so. */
+function wayOf(
+  { prices }: CoreServices,
+  connections: readonly LiveConnection[],
+  { model, connection, format }: Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat },
+) {
+  const ways = connections.filter(({ id }) => connection === undefined || id === connection);
+  if (format === undefined) return resolveModel(model, ways, prices);
+  const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
+  const native = ways.filter((way) => formatsOf(way).includes(format));
+  return (
+    resolveModel(model, native, prices) ??
+    resolveModel(
+      model,
+      ways.filter((way) => conversionFor(format, formatsOf(way)) !== null),
+      prices,
+    )
+  );
+}
+
+/** What the router needs; its breakers live in this isolate's memory. */
+export const routingDeps = (services: CoreServices): RoutingDeps => ({
+  routes: (teamId) => routesOf(services, teamId),
+  async placeOf(ask) {
+    const way = wayOf(services, await connectionsOf(services, ask.teamId), ask);
+    return way && `${way.connection.id} ${way.model}`;
+  },
+  breakers: services.breakers,
+  now: services.now,
+  random: () => Math.random(),
+  sleep: (ms, signal) => scheduler.wait(ms, signal ? { signal } : {}).catch(() => {}),
+});
 
 /** Servers that only speak OpenAI's dialect have tokenizers of their own: theirs are counted with the wider margin. */
 const OPENAI_FAMILIES = /^(ft:)?(gpt-(?!oss)|o\d|chatgpt|text-embedding|davinci|babbage)/;
@@ -164,9 +196,10 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 
 /** Counts a request's input for free. `body.model` is what the caller named, as in a paid call. */
 export const inputCounter =
-  (services: CoreServices, { route }: Pick<PaidCallDeps, 'route'>) =>
+  (services: CoreServices, toProviders: ProviderDeps, { route }: Pick<PaidCallDeps, 'route'>) =>
   async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
-    const routed = await route({ teamId, model: String(ask.body.model), format: ask.format });
+    const named = await firstModelOf(services, teamId, String(ask.body.model));
+    const routed = await route({ teamId, model: named, format: ask.format });
     if (!routed.ok) return routed;
     const { provider: id, model, info, conversion } = routed.value;
     // Counted is what would be sent.
@@ -180,10 +213,10 @@ export const inputCounter =
       ? { format: conversion!.format, body: said.value, signal: ask.signal }
       : { ...ask, body: { ...ask.body, model } };
     const connection = routed.value.connection as LiveConnection;
-    const provider = providerOf(id)!;
+    const provider = providerOf(connection.provider)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
-      const counted = await provider.countInput(asked, connection, providerDeps(services));
+      const counted = await provider.countInput(asked, connection, toProviders);
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));
     }

@@ -5,6 +5,7 @@ import {
   callDeps,
   inputCounter,
   providerDeps,
+  routingDeps,
   type InputCount,
   type InputCountAsk,
 } from './call-deps.ts';
@@ -24,6 +25,9 @@ import {
 } from './domain/prompt/run-prompt.ts';
 import type { Refusal } from './domain/refusal.ts';
 import type { Result } from './domain/result.ts';
+import { deliveryAttempts, type AttemptDelivery } from './notify-deps.ts';
+import { breakers, type Breakers } from './domain/routing/breakers.ts';
+import { routedCalls, type RoutingDeps } from './domain/routing/routed-calls.ts';
 import { formatOf } from './providers/registry.ts';
 import { loadPrompt } from './store/prompts.ts';
 import type { TeamJudge } from './domain/budget/team.ts';
@@ -52,18 +56,24 @@ export interface CoreServices {
   judge(teamId: string): Judge;
   /** everything else that a team's budget object is asked */
   team(teamId: string): TeamJudge;
+  /** which models of providers fail lately, as this isolate knows (domain/routing/breaker.ts) */
+  breakers: Breakers;
   /** ways to providers that are there for every team */
   builtInConnections: readonly LiveConnection[];
 }
 
 export interface Services extends CoreServices {
-  /** the one way to a provider that costs money */
+  /** the one way to a provider that costs money: routed, so one call may be several attempts */
   paidCalls: PaidCalls;
+  /** where a target leads; what `breakers` are kept by */
+  placeOf: RoutingDeps['placeOf'];
   /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
   runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
   /** how many input tokens a request has, for free (call-deps.ts) */
   countInput(ask: InputCountAsk): Promise<Result<InputCount, Refusal>>;
+  /** one try of bringing a notice to a channel */
+  attemptDelivery: AttemptDelivery;
   /** for calls to providers that cost nothing (testing a key) */
   providerDeps: ProviderDeps;
 }
@@ -98,10 +108,13 @@ export function services(env: Env): Services {
       counter: counterOf(env.ASSETS),
       judge: team,
       team,
+      breakers: breakers(),
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const deps = callDeps(core);
-    const calls = paidCalls(deps);
+    const toProviders = providerDeps(core);
+    const deps = callDeps(core, toProviders);
+    const routing = routingDeps(core);
+    const calls = routedCalls(paidCalls(deps), routing);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
       paidCalls: calls,
@@ -109,9 +122,11 @@ export function services(env: Env): Services {
     };
     record = {
       ...core,
-      providerDeps: providerDeps(core),
+      attemptDelivery: deliveryAttempts(core),
+      providerDeps: toProviders,
       paidCalls: calls,
-      countInput: inputCounter(core, deps),
+      placeOf: routing.placeOf,
+      countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };

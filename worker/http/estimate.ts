@@ -8,6 +8,8 @@ import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
 import { SANDBOX } from '../domain/cost/sandbox-prices.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { firstModelOf } from '../store/model-routes.ts';
+import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
 import { Refused } from './errors.ts';
 import { answers, jsonBody, newRoutes } from './routes.ts';
@@ -22,7 +24,7 @@ const messageSchema = z.looseObject({
 
 const requestSchema = z
   .strictObject({
-    /** "gpt-4o", "sandbox-small" or "<provider>/<model>" */
+    /** "gpt-4o", "sandbox-small", "<provider>/<model>" or a route, whose first model is then taken */
     model: z.string().min(1).max(200),
     /** counted as it stands, without framing */
     text: z.string().optional(),
@@ -78,14 +80,16 @@ export const estimate = newRoutes().openapi(
   }),
   async (c) => {
     const services = c.get('services');
-    const { db, vars, prices, counter, now } = services;
+    const { db, prices, counter, now } = services;
     const { teamId } = c.get('actor');
     const body = c.req.valid('json');
     const [connected, overrides] = await Promise.all([
-      connectedProviders(db, vars, teamId),
+      connectedProviders(services, teamId),
       overridesOf(services, teamId),
     ]);
-    const ref = prices.resolve(body.model, connected, overrides);
+    // of a route: the model that stands first
+    const name = await firstModelOf(services, teamId, body.model);
+    const ref = await modelNamed(services, { teamId, name, overrides });
     if (!ref) throw new Refused({ reason: 'model_not_found', model: body.model });
 
     const chat = body.messages ? chatOf(body) : null;

@@ -65,16 +65,22 @@ export async function ledgerPage(
   return { data, nextCursor: rows.length > limit && last ? `${last.createdAt}~${last.id}` : null };
 }
 
-/** The cost of an attempt that stands in the ledger, null when it does not. */
-export async function ledgerCostOf(
+/** What those runs of a list cost whose attempt stands in the ledger already. */
+export async function ledgerCostsOf(
   db: Db,
   teamId: string,
-  runId: string,
-  attempt: number,
-): Promise<number | null> {
-  const row = await db.query.ledger.findFirst({
-    columns: { costNanoUsd: true },
-    where: and(eq(ledger.teamId, teamId), eq(ledger.runId, runId), eq(ledger.attempt, attempt)),
-  });
-  return row?.costNanoUsd ?? null;
+  { runIds, attempt }: { runIds: readonly string[]; attempt: number },
+): Promise<Map<string, number>> {
+  if (runIds.length === 0) return new Map();
+  const rows = await db
+    .select({ runId: ledger.runId, costNanoUsd: ledger.costNanoUsd })
+    .from(ledger)
+    .where(
+      and(
+        eq(ledger.teamId, teamId),
+        sql`${ledger.runId} IN (SELECT value FROM json_each(${JSON.stringify(runIds)}))`,
+        eq(ledger.attempt, attempt),
+      ),
+    );
+  return new Map(rows.map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
 }

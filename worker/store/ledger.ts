@@ -141,30 +141,3 @@ export async function carryToLedger(
     [ADD_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) => db.prepare(sql).bind(teamId, json)),
   );
 }
-
-/** D1's side of a reconciliation, read in one transaction: the sums, and how far the ledger goes. */
-export interface LedgerCut {
-  ledgerNanoUsd: number;
-  rollupNanoUsd: number;
-  watermarkSeq: number;
-}
-
-export async function ledgerCut(db: D1Database, teamId: string): Promise<LedgerCut> {
-  const [ledger, rollup] = await db.batch<{ cost: number; seq: number }>([
-    db
-      .prepare(
-        'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
-      )
-      .bind(teamId),
-    db
-      .prepare(
-        "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
-      )
-      .bind(teamId),
-  ]);
-  return {
-    ledgerNanoUsd: ledger!.results[0]!.cost,
-    rollupNanoUsd: rollup!.results[0]!.cost,
-    watermarkSeq: ledger!.results[0]!.seq,
-  };
-}

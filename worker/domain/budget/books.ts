@@ -17,7 +17,7 @@ import type {
   Settled,
   Settlement,
 } from './budget.ts';
-import type { Alert } from './alerts.ts';
+import { wordsOf, type Alert } from './alerts.ts';
 import type { BudgetChange } from './team.ts';
 import { judge, type Standing } from './judge.ts';
 import type { Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
@@ -159,10 +159,12 @@ export class Books {
     return true;
   }
 
-  /** Ends a hold whose caller is dead: `unconfirmed` at its ceiling when it was dispatching, released otherwise. No-op without one. */
-  abandon(runId: string, attempt: number, nowMs: number): void {
-    const hold = this.#holds.get(attemptKey(runId, attempt))?.hold;
-    if (hold) this.#end(hold, nowMs);
+  /** Ends the holds of a run's attempts whose callers are dead: `unconfirmed` at the ceiling when dispatching, released otherwise. No-op without any. */
+  abandon(runId: string, beforeAttempt: number, nowMs: number): void {
+    const lost = [...this.#holds.values()].filter(
+      ({ hold }) => hold.runId === runId && hold.attempt < beforeAttempt,
+    );
+    for (const { hold } of lost) this.#end(hold, nowMs);
   }
 
   /** Ends every hold that ran out by now (B06); answers how many. */
@@ -258,6 +260,7 @@ export class Books {
         id: this.#newId('alert'),
         at: new Date(nowMs).toISOString(),
         readAt: null,
+        ...wordsOf(reached),
         ...reached,
       };
       this.#journal.saveAlert(alert, line.period.startMs);

@@ -32,7 +32,7 @@ export class MemoryJournal implements Journal {
     const told = this.alerts.filter(
       (row) => row.alert.budgetId === budgetId && row.periodStartMs === periodStartMs,
     );
-    return told.map((row) => row.alert.threshold);
+    return told.flatMap((row) => row.alert.threshold ?? []);
   }
   saveHold(hold: Hold) {
     this.holds.set(key(hold.runId, hold.attempt), hold);
@@ -87,6 +87,6 @@ export function memoryJudge(books: Books, now: () => number): Judge {
       return settled;
     },
     renew: async (runId, attempt, ttlMs) => books.renew(runId, attempt, now() + ttlMs),
-    abandon: async (runId, attempt) => books.abandon(runId, attempt, now()),
+    abandon: async (runId, beforeAttempt) => books.abandon(runId, beforeAttempt, now()),
   };
 }

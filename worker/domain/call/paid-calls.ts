@@ -6,7 +6,15 @@ import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
+import {
+  endingOfFailure,
+  NOT_BOOKED,
+  refusalOfFailure,
+  settle,
+  withBilled,
+  type Outcome,
+} from './settling.ts';
+import { MAX_ANSWER_BYTES, wholeBody, type WholeBody } from './whole-body.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
@@ -31,16 +39,17 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
   try {
     const sent = await send(admitted, flight, deps);
     if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
-    const bodyText = await textOf(sent.value, flight.signal);
-    const { outcome, refusal, text, body } = await read(admitted, { bodyText, flight }, deps);
+    const whole = await wholeBody(sent.value, flight.signal);
+    const { outcome, refusal, text, body } = await read(admitted, { body: whole, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
-    if (refusal) return err(refusal);
+    if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
     const { connection, conversion } = admitted.route;
     const headers = shownHeaders(sent.value.headers, connection);
     const told = { body: request.body, runId: request.runId, nowMs: deps.now(), usage: receipt.usage };
-    const answerText = conversion ? JSON.stringify(conversion.answer(body, told)) : bodyText!;
-    return ok({ receipt, bodyText: answerText, headers, text });
+    const itsText = 'text' in whole ? whole.text : '';
+    const bodyText = conversion ? JSON.stringify(conversion.answer(body, told)) : itsText;
+    return ok({ receipt, bodyText, headers, text });
   } finally {
     flight.land();
   }
@@ -70,10 +79,12 @@ export interface Flight {
   cancelled(): boolean;
   /** ends the call because its caller does not want it any more (B08) */
   cancel(): void;
+  /** the first event is there: from now on only the deadline of the whole call counts */
+  answered(): void;
   land(): void;
 }
 
-function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
+function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Flight {
   const abort = new AbortController();
   let cancelled = false;
   const cancel = () => {
@@ -83,31 +94,34 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
   const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
   if (caller?.aborted) cancel();
   caller?.addEventListener('abort', cancel);
-  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
-    abort.abort(new Error('timeout')),
-  );
-  const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
-    judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
-  });
+  const deadlineMs = now() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  let stopWatch = () => {};
+  // One timer for deadline and renewals: timers are dear where every call has some.
+  (function watch() {
+    const waitMs = Math.min(RENEW_EVERY_MS, Math.max(0, deadlineMs - now()));
+    stopWatch = timers.after(waitMs, () => {
+      if (now() >= deadlineMs) return abort.abort(new DOMException('It took too long.', 'TimeoutError'));
+      judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
+      watch();
+    });
+  })();
+  const stopPatience =
+    request.answerWithinMs === undefined
+      ? () => {}
+      : timers.after(request.answerWithinMs, () =>
+          abort.abort(new DOMException('It took too long.', 'TimeoutError')),
+        );
   return {
     signal: abort.signal,
     cancelled: () => cancelled,
     cancel,
+    answered: stopPatience,
     land() {
-      stopDeadline();
-      stopRenewal();
+      stopWatch();
+      stopPatience();
       caller?.removeEventListener('abort', cancel);
     },
   };
-}
-
-/** The whole body; null when it broke off or the flight was aborted. */
-async function textOf(response: Response, signal: AbortSignal): Promise<string | null> {
-  const aborted = new Promise<null>((resolve) => {
-    if (signal.aborted) resolve(null);
-    signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
-  return Promise.race([response.text().catch(() => null), aborted]);
 }
 
 function send(
@@ -126,7 +140,6 @@ function send(
     ...(request.headers && !route.conversion ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
-    timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   return deps.forward(route, outgoing);
 }
@@ -146,17 +159,18 @@ async function failed(
   deps: PaidCallDeps,
 ): Promise<Result<never, Refusal>> {
   const status = flight.cancelled() ? 'cancelled' : 'failed';
-  await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
+  const outcome = { status, ending: endingOfFailure(failure), error: failure.message } as const;
+  const receipt = await settle(admitted, outcome, deps);
   const refusal = refusalOfFailure(admitted.route.provider, failure);
   // Its words are for everybody, its body only for those who speak its format.
   if (admitted.route.conversion && refusal.reason === 'provider_failed') delete refusal.body;
-  return err(refusal);
+  return err(withBilled(refusal, receipt));
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */
 async function read(
   admitted: Admitted,
-  { bodyText, flight }: { bodyText: string | null; flight: Flight },
+  { body: whole, flight }: { body: WholeBody; flight: Flight },
   deps: PaidCallDeps,
 ): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string; body?: unknown }> {
   const { reader, route } = admitted;
@@ -171,21 +185,23 @@ async function read(
     },
     text: '',
   });
-  if (bodyText === null) {
+  if ('fault' in whole) {
     // It had begun to answer: whatever it wrote is charged at its worst.
     return flight.cancelled()
       ? bad('The call was cancelled.', { status: 'cancelled', ending: { kind: 'unconfirmed' } }, 504)
       : bad(
-          'The answer broke off.',
+          whole.fault === 'too_large'
+            ? `The answer is larger than ${MAX_ANSWER_BYTES} bytes.`
+            : 'The answer broke off.',
           { status: 'failed', ending: { kind: 'unconfirmed' } },
           flight.signal.aborted ? 504 : 502,
         );
   }
-  const body = parsed(bodyText);
+  const body = parsed(whole.text);
   const reported: ReportedUsage | null = body === undefined ? null : reader.usageOf(body);
-  if (body === undefined) {
-    // Not JSON in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
-    const outputTokens = await deps.count.text(route, bodyText);
+  if (typeof body !== 'object' || body === null) {
+    // Not JSON (or a bare word) in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
+    const outputTokens = await deps.count.text(route, whole.text);
     return bad('It did not answer with JSON.', {
       status: 'failed',
       ending: { kind: 'estimated', outputTokens },

@@ -1,20 +1,22 @@
 /** After the provider: what became of the call, in tokens and money, booked so that it cannot be lost. */
 import type { Settlement } from '../budget/budget.ts';
 import type { ProviderFailure, ReportedUsage } from '../contracts/provider.ts';
-import { costOf } from '../cost/cost.ts';
+import { costOf, type PriceOfModel } from '../cost/cost.ts';
+import type { Price } from '../cost/price.ts';
+import { priceIdOf, servedTier, variantOf } from '../cost/service-tier.ts';
 import { NO_USAGE, type Usage, type UsageSource } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
 import { worstUsage, type Admitted } from './admission.ts';
 import type { CallReceipt, PaidCallDeps } from './paid-call.ts';
 
 /**
- * How a call ended. `reported`: the provider's own numbers. `estimated`: it answered (or was cut) without numbers, so what we saw is
- * counted. `unconfirmed`: we cannot know what it did, so the worst case is charged, as for a hold that expires. `unbilled`: it
+ * How a call ended. `reported`: the provider's own numbers. `estimated`: it answered (or was cut) without its last numbers, so what we
+ * saw is counted, beside the input that it had reported by then. `unconfirmed`: we cannot know what it did, so the worst case is charged, as for a hold that expires. `unbilled`: it
  * refused, failed or was never reached.
  */
 export type Ending =
   | { kind: 'reported'; usage: ReportedUsage }
-  | { kind: 'estimated'; outputTokens: number }
+  | { kind: 'estimated'; outputTokens: number; soFar?: ReportedUsage | null }
   | { kind: 'unconfirmed' }
   | { kind: 'unbilled' };
 
@@ -77,6 +79,7 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
   const { request, route } = admitted;
   const { usage, source, flags, raw } = readingOf(admitted, outcome.ending);
   const billed = outcome.ending.kind !== 'unbilled';
+  const { price, priceOfModel } = route;
   return {
     runId: request.runId,
     attempt: request.attempt,
@@ -86,40 +89,56 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
     model: route.model,
     status: outcome.status,
     billed,
-    costNanoUsd: billed && route.price ? costOf(usage, route.price) : 0,
+    costNanoUsd: billed && price ? costOf(usage, price, priceOfModel) : 0,
     usage,
     source,
-    flags,
-    priced: route.price !== null,
-    priceId: route.price?.id ?? null,
+    flags: price ? [...flags, ...assumptionsOf(usage, price, priceOfModel)] : flags,
+    priced: price !== null,
+    priceId: price && priceIdOf(price, usage),
     rawUsage: raw,
     latencyMs: Math.max(0, nowMs - admitted.startedAtMs),
     ...(outcome.error === undefined ? {} : { error: outcome.error.slice(0, 1000) }),
   };
 }
 
+/** Where the price is our dearer reading because no source states it: such rows are to be checked against the provider's bill. */
+const assumptionsOf = (usage: Usage, price: Price, priceOfModel: PriceOfModel = () => null): string[] => [
+  ...(variantOf(price, usage).assumed ? ['tier_price_assumed'] : []),
+  ...(usage.rounds.some(({ model }) => !priceOfModel(model)) ? ['round_price_assumed'] : []),
+];
+
 function readingOf(
-  { inputTokens, maxOutputTokens }: Admitted,
+  { inputTokens, maxOutputTokens, tier, worstServing }: Admitted,
   ending: Ending,
 ): { usage: Usage; source: UsageSource; flags: string[]; raw: string | null } {
   switch (ending.kind) {
     case 'reported':
       return {
-        usage: ending.usage.usage,
+        usage: { ...ending.usage.usage, serviceTier: servedTier(ending.usage.usage.serviceTier, tier) },
         source: 'reported',
         flags: ending.usage.flags,
         raw: ending.usage.raw,
       };
-    case 'estimated':
+    case 'estimated': {
+      const outputTokens = Math.min(ending.outputTokens, maxOutputTokens);
+      const { soFar } = ending;
       return {
-        usage: worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
+        usage: soFar
+          ? {
+              ...soFar.usage,
+              outputTokens: Math.max(soFar.usage.outputTokens, outputTokens),
+              serviceTier: soFar.usage.serviceTier ?? worstServing.serviceTier,
+              regional: soFar.usage.regional || worstServing.regional,
+            }
+          : { ...worstUsage(inputTokens, outputTokens), ...worstServing },
         source: 'estimated',
-        flags: [],
+        flags: soFar?.flags ?? [],
         raw: null,
       };
+    }
     case 'unconfirmed':
       return {
-        usage: worstUsage(inputTokens, maxOutputTokens),
+        usage: { ...worstUsage(inputTokens, maxOutputTokens), ...worstServing },
         source: 'estimated',
         flags: ['unconfirmed'],
         raw: null,
@@ -149,6 +168,15 @@ export function refusalOfFailure(provider: string, failure: ProviderFailure): Re
     ...(failure.retryAfterMs === null ? {} : { retryAfterSeconds: Math.ceil(failure.retryAfterMs / 1000) }),
     ...(failure.body === null || ours ? {} : { body: failure.body }),
   };
+}
+
+/** What a failed attempt was billed all the same stands on its refusal, for those who add up a call's attempts. */
+export function withBilled(refusal: Refusal, receipt: CallReceipt | null): Refusal {
+  if (refusal.reason !== 'provider_failed' || receipt === null) return refusal;
+  const { costNanoUsd, usage } = receipt;
+  const { inputTokens, outputTokens } = usage;
+  if (costNanoUsd === 0 && inputTokens === 0 && outputTokens === 0) return refusal;
+  return { ...refusal, billed: { inputTokens, outputTokens, costNanoUsd } };
 }
 
 /** Answered, paid, but not booked: no success may be shown for it. */

@@ -3,7 +3,8 @@
  * A provider forwards a body in a wire format it speaks and reads usage out of what came back; it knows no budget, store or route.
  */
 import type { z } from 'zod';
-import type { Usage } from '../cost/usage.ts';
+import type { TierAsk } from '../cost/service-tier.ts';
+import type { ToolKind, Usage } from '../cost/usage.ts';
 import type { JsonText } from '../data/json-text.ts';
 import type { Issue } from '../refusal.ts';
 import type { Result } from '../result.ts';
@@ -19,6 +20,8 @@ export interface Connection {
   apiKey: string;
   baseUrl: string | null;
   headers: Record<string, string>;
+  /** what else its connectSchema asks for */
+  options?: Readonly<Record<string, string>>;
   /** true = the deployment's, for every team: what its provider tells of its limits is nobody's business */
   shared?: boolean;
 }
@@ -34,8 +37,10 @@ export interface ForwardRequest {
   headers?: Readonly<Record<string, string>>;
   /** our idempotency key for this attempt */
   idempotencyKey: string;
+  /** aborted with a TimeoutError, the call took too long; with anything else, its caller left */
   signal: AbortSignal;
-  timeoutMs: number;
+  /** absent = the signal alone says when to stop */
+  timeoutMs?: number;
 }
 
 /** Asks only how many tokens a request's input has; costs nothing. */
@@ -71,6 +76,21 @@ export interface Ask {
   audio: boolean;
   /** how many billed web searches may it make? */
   webSearches: number;
+  /** how many other billed things may it use? default none */
+  toolCalls?: Partial<Record<ToolKind, number>>;
+  /** which service tiers may it be served under? default standard only */
+  tier?: TierAsk;
+  /** may it be served in a region with a surcharge? default no */
+  regional?: boolean;
+  /** rounds that may be billed beside the answer, each with the whole input again; default none */
+  rounds?: readonly AskedRound[];
+}
+
+export interface AskedRound {
+  /** null = once more on the call's own model */
+  model: string | null;
+  /** null = as much as the answer itself may have */
+  maxOutputTokens: number | null;
 }
 
 /** How to read and to adjust one wire format. Pure; worker/providers/formats/. */
@@ -141,6 +161,8 @@ export interface StreamReader {
   /** one SSE event (its data text); returns what is to be sent downstream instead of it, null to leave it out, undefined to pass it as it came */
   event(data: string): string | null | undefined;
   usage(): ReportedUsage | null;
+  /** what it reported before its end: its input stands, its output may still have grown. Null when it has not said what went in */
+  usageSoFar(): ReportedUsage | null;
   /** text so far, for prompt runs */
   text(): string;
   /** everything generated so far (tool calls too), for the estimate when the stream is cut (B08) */
@@ -149,16 +171,22 @@ export interface StreamReader {
   error(): string | null;
   /** true from the first event on that tells the caller how it ended: held back until the call is settled */
   finishing(): boolean;
-  /** true once the wire format's own end was seen */
+  /** true once the wire format's own end was seen; never for a format without one, whose streams end by closing */
   ended(): boolean;
 }
 
 export interface Provider {
   id: string;
   label: string;
-  /** shape of the connect form beside the key */
-  connectSchema: z.ZodType;
+  /** shape of the connect form beside the key: `baseUrl`, and texts that stand in the connection's options */
+  connectSchema: z.ZodObject;
   needsKey: boolean;
+  /** true = a connection may do without the key; default false */
+  keyOptional?: boolean;
+  /** true = a team may declare its models free: nobody publishes prices of them; default false */
+  mayBeFree?: boolean;
+  /** what it does where a request says nothing, as fields of the request: bounds the cost, is not sent; default nothing */
+  unsaid?(connection: Connection): Readonly<Record<string, unknown>>;
   formats: readonly WireFormat[];
   defaultBaseUrl: string | null;
   /** models that are there without asking; others are listed by test() */

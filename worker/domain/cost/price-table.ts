@@ -1,8 +1,10 @@
 /** Which price is in force for a model at an instant: team over deployment over sandbox and shipped; never a guess. */
 import type { ModelInfo, Price } from './price.ts';
 import { SANDBOX, SANDBOX_MODELS, SANDBOX_PRICES } from './sandbox-prices.ts';
+import { inheriting, servicePriceOf, withServicePrice } from './service-prices.ts';
 import {
   matches,
+  servesAt,
   type ShippedModel,
   type ShippedPrices,
   type ShippedProvider,
@@ -27,22 +29,39 @@ export interface PriceTable {
   resolve(name: string, connected?: readonly string[], overrides?: readonly Price[]): ModelRef | null;
   /** Every known model once, sandbox first, in the data's order. */
   models(): readonly ModelInfo[];
+  /** Whose server a base URL is, by our name; null = nobody's that the data knows. */
+  providerAt(baseUrl: string): string | null;
+  /** Every shipped price once, whenever it holds. */
+  prices(): readonly Price[];
 }
 
 /** ISO instant of rows that held from the beginning. */
 export const ALWAYS = '1970-01-01T00:00:00.000Z';
 
 /** Our name of a provider where the shipped data has another; lookups take both, answers have ours. */
-const OUR_NAMES: Record<string, string> = { google: 'gemini' };
+const OUR_NAMES: Record<string, string> = { google: 'gemini', cloudflare: 'workers-ai' };
 const ourName = (id: string): string => OUR_NAMES[id] ?? id;
+const theirName = (id: string): string =>
+  Object.keys(OUR_NAMES).find((theirs) => OUR_NAMES[theirs] === id) ?? id;
+
+/** Servers that nobody publishes prices of: what they cost is what the team says. Named connections have prices of their own. */
+export const COMPATIBLE = 'openai-compatible';
+const isCompatible = (id: string) => id === COMPATIBLE || id.startsWith(`${COMPATIBLE}:`);
+
+/** Stands for every model of a provider that has no price of its own there. */
+export const ANY_MODEL = '*';
 
 export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
   const found = new Map<string, { model: ShippedModel; owner: string } | null>();
+  /** each row's price is made once */
+  const priced = new Map<ShippedRow, Price>();
   let all: readonly ModelInfo[] | undefined;
 
   function providerOf(name: string): ShippedProvider | null {
-    const id = name.toLowerCase();
+    const id = theirName(name.toLowerCase());
+    // "openai-compatible" is not OpenAI.
+    if (isCompatible(id)) return null;
     return providers.get(id) ?? shipped.providers.find(({ match }) => match && matches(match, id)) ?? null;
   }
 
@@ -78,13 +97,24 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     overrides: readonly Price[] = [],
   ): Price | null {
     const own = overridden({ provider, model, alias: modelOf(provider, model)?.model.id }, atIso, overrides);
-    if (own) return own;
+    const shippedPrice = shippedAt(provider, model, atIso);
+    return own ? inheriting(own, shippedPrice) : shippedPrice;
+  }
+
+  function shippedAt(provider: string, model: string, atIso: string): Price | null {
     if (provider === SANDBOX) return SANDBOX_PRICES.find((price) => price.model === model) ?? null;
     const hit = modelOf(provider, model);
     const row = hit?.model.rows.findLast((candidate) => holds(candidate, atIso));
     // As in the data's own library: before the first dated row, the first row.
     const inForce = row ?? hit?.model.rows[0];
-    return hit && inForce ? priceOf(shipped.source, hit.owner, hit.model.id, inForce) : null;
+    if (!hit || !inForce) return null;
+    return priceOfRow(hit.owner, hit.model.id, inForce);
+  }
+
+  function priceOfRow(provider: string, model: string, row: ShippedRow): Price {
+    let price = priced.get(row);
+    if (!price) priced.set(row, (price = priceOf(shipped.source, provider, model, row)));
+    return price;
   }
 
   function info(provider: string, model: string): ModelInfo | null {
@@ -117,7 +147,9 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     ];
     const provider = candidates.find((id) => info(id, name));
     if (provider) return { provider, model: name };
-    const priced = overrides.filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
+    const priced = overrides
+      .filter((row) => row.model !== ANY_MODEL)
+      .filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
     const row = priced.find((candidate) => connected.includes(candidate.provider)) ?? priced[0];
     return row ? { provider: row.provider, model: row.model } : null;
   }
@@ -126,6 +158,10 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     lookup,
     info,
     resolve,
+    providerAt(baseUrl) {
+      const provider = shipped.providers.find((candidate) => servesAt(candidate, baseUrl));
+      return ourNameOf(provider ?? null);
+    },
     models: () =>
       (all ??= [
         ...SANDBOX_MODELS,
@@ -133,6 +169,12 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
           provider.models.map((model) => infoOf(ourName(provider.id), model)),
         ),
       ]),
+    prices: () => [
+      ...SANDBOX_PRICES,
+      ...shipped.providers.flatMap(({ id, models }) =>
+        models.flatMap((model) => model.rows.map((row) => priceOfRow(id, model.id, row))),
+      ),
+    ],
   };
 }
 
@@ -144,7 +186,7 @@ function overridden(
 ): Price | null {
   if (overrides.length === 0) return null;
   for (const source of ['team', 'deployment'])
-    for (const name of model === alias ? [model] : [model, alias]) {
+    for (const name of [...new Set([model, alias, ANY_MODEL])]) {
       const inForce = overrides
         .filter((row) => row.source === source && row.provider === provider && row.model === name)
         .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))
@@ -166,7 +208,7 @@ function holds(row: ShippedRow, atIso: string): boolean {
 
 function priceOf(source: string, provider: string, model: string, row: ShippedRow): Price {
   const since = row.from ?? ALWAYS.slice(0, 10);
-  return {
+  const price: Price = {
     id: `${source}:${provider}/${model}@${since}${row.daily ? `T${row.daily.from}/${row.daily.to}` : ''}`,
     provider,
     model,
@@ -177,6 +219,7 @@ function priceOf(source: string, provider: string, model: string, row: ShippedRo
     picoUsdPerWebSearch: row.picoUsdPerWebSearch,
     picoUsdPerRequest: row.picoUsdPerRequest,
   };
+  return withServicePrice(price, servicePriceOf(provider, model));
 }
 
 const infoOf = (provider: string, model: ShippedModel): ModelInfo => ({
