@@ -1,7 +1,7 @@
 /** Calls told to a provider in another format than the caller's: the real Worker, official clients in front, faithful providers behind. */
 import { env } from 'cloudflare:workers';
 import Anthropic from '@anthropic-ai/sdk';
-import { ApiError, GoogleGenAI, Type } from '@google/genai';
+import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { anonymous, makeKey, makeTeam, ORIGIN } from '../../../tests/workers/fixtures.ts';
