@@ -47,8 +47,10 @@ function parseAnswer(body: unknown, runId: string): Answer {
   const read = (choice: Json): AnswerChoice => {
     const message = object(choice.message);
     const parts = new Parts();
-    for (const { kind, text } of wordsIn(message)) parts.text(kind, text);
+    const words = [...wordsIn(message)];
+    for (const { kind, text } of words) if (kind === 'thinking') parts.text(kind, text);
     for (const seal of seals(message)) parts.opaque(seal);
+    for (const { kind, text } of words) if (kind !== 'thinking') parts.text(kind, text);
     for (const call of objects(message.tool_calls)) {
       const { name, arguments: text } = object(call.function);
       parts.call(stringOrNull(call.id) ?? callIdOf(runId, calls), string(name), string(text));

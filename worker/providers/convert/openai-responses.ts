@@ -113,7 +113,7 @@ export function responseOf(
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: null,
     reasoning: { effort: reasoning.effort ?? null, summary: reasoning.summary ?? null },
-    service_tier: 'default',
+    service_tier: null,
     store: false,
     temperature: body.temperature ?? 1,
     text: body.text ?? { format: { type: 'text' } },
