@@ -3,7 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { build } from './build.mjs';
 
-const CLAIMS = ['token-counting', 'reserve-settle', 'gateway-latency', 'gateway-throughput', 'workflow'];
+const CLAIMS = [
+  'token-counting',
+  'reserve-settle',
+  'gateway-latency',
+  'gateway-throughput',
+  'workflow',
+  'dashboard',
+];
 
 build();
 const wanted = process.argv[2];
