@@ -19,6 +19,8 @@ export interface Connection {
   apiKey: string;
   baseUrl: string | null;
   headers: Record<string, string>;
+  /** what else its connectSchema asks for */
+  options?: Readonly<Record<string, string>>;
   /** true = the deployment's, for every team: what its provider tells of its limits is nobody's business */
   shared?: boolean;
 }
@@ -120,6 +122,8 @@ export interface StreamReader {
   /** one SSE event (its data text); returns what is to be sent downstream instead of it, null to leave it out, undefined to pass it as it came */
   event(data: string): string | null | undefined;
   usage(): ReportedUsage | null;
+  /** what it reported before its end: its input stands, its output may still have grown. Null when it has not said what went in */
+  usageSoFar(): ReportedUsage | null;
   /** text so far, for prompt runs */
   text(): string;
   /** everything generated so far (tool calls too), for the estimate when the stream is cut (B08) */
@@ -128,16 +132,22 @@ export interface StreamReader {
   error(): string | null;
   /** true from the first event on that tells the caller how it ended: held back until the call is settled */
   finishing(): boolean;
-  /** true once the wire format's own end was seen */
+  /** true once the wire format's own end was seen; never for a format without one, whose streams end by closing */
   ended(): boolean;
 }
 
 export interface Provider {
   id: string;
   label: string;
-  /** shape of the connect form beside the key */
-  connectSchema: z.ZodType;
+  /** shape of the connect form beside the key: `baseUrl`, and texts that stand in the connection's options */
+  connectSchema: z.ZodObject;
   needsKey: boolean;
+  /** true = a connection may do without the key; default false */
+  keyOptional?: boolean;
+  /** true = a team may declare its models free: nobody publishes prices of them; default false */
+  mayBeFree?: boolean;
+  /** what it does where a request says nothing, as fields of the request: bounds the cost, is not sent; default nothing */
+  unsaid?(connection: Connection): Readonly<Record<string, unknown>>;
   formats: readonly WireFormat[];
   defaultBaseUrl: string | null;
   /** models that are there without asking; others are listed by test() */

@@ -4,6 +4,7 @@ import { SANDBOX, SANDBOX_MODELS, SANDBOX_PRICES } from './sandbox-prices.ts';
 import { inheriting, servicePriceOf, withServicePrice } from './service-prices.ts';
 import {
   matches,
+  servesAt,
   type ShippedModel,
   type ShippedPrices,
   type ShippedProvider,
@@ -28,6 +29,8 @@ export interface PriceTable {
   resolve(name: string, connected?: readonly string[], overrides?: readonly Price[]): ModelRef | null;
   /** Every known model once, sandbox first, in the data's order. */
   models(): readonly ModelInfo[];
+  /** Whose server a base URL is, by our name; null = nobody's that the data knows. */
+  providerAt(baseUrl: string): string | null;
   /** Every shipped price once, whenever it holds. */
   prices(): readonly Price[];
 }
@@ -36,18 +39,30 @@ export interface PriceTable {
 export const ALWAYS = '1970-01-01T00:00:00.000Z';
 
 /** Our name of a provider where the shipped data has another; lookups take both, answers have ours. */
-const OUR_NAMES: Record<string, string> = { google: 'gemini' };
+const OUR_NAMES: Record<string, string> = { google: 'gemini', cloudflare: 'workers-ai' };
 const ourName = (id: string): string => OUR_NAMES[id] ?? id;
+const theirName = (id: string): string =>
+  Object.keys(OUR_NAMES).find((theirs) => OUR_NAMES[theirs] === id) ?? id;
+
+/** Servers that nobody publishes prices of: what they cost is what the team says. Named connections have prices of their own. */
+export const COMPATIBLE = 'openai-compatible';
+const isCompatible = (id: string) => id === COMPATIBLE || id.startsWith(`${COMPATIBLE}:`);
+
+/** Stands for every model of a provider that has no price of its own there. */
+export const ANY_MODEL = '*';
 
 export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
   const found = new Map<string, { model: ShippedModel; owner: string } | null>();
   /** each row's price is made once */
   const priced = new Map<ShippedRow, Price>();
+  const natives = new Map<string, ShippedProvider | null>();
   let all: readonly ModelInfo[] | undefined;
 
   function providerOf(name: string): ShippedProvider | null {
-    const id = name.toLowerCase();
+    const id = theirName(name.toLowerCase());
+    // "openai-compatible" is not OpenAI.
+    if (isCompatible(id)) return null;
     return providers.get(id) ?? shipped.providers.find(({ match }) => match && matches(match, id)) ?? null;
   }
 
@@ -109,6 +124,18 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     return hit && { ...infoOf(provider, hit.model), model };
   }
 
+  /** Whose model is this by its name? Every provider's pattern is tried, so the answer is kept. */
+  function nativeOf(name: string): ShippedProvider | null {
+    let native = natives.get(name);
+    if (native === undefined) {
+      const text = name.toLowerCase();
+      native = shipped.providers.find(({ modelMatch }) => modelMatch && matches(modelMatch, text)) ?? null;
+      if (natives.size > 5_000) natives.clear();
+      natives.set(name, native);
+    }
+    return native;
+  }
+
   function resolve(
     name: string,
     connected: readonly string[] = [],
@@ -123,9 +150,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
         (provider === SANDBOX ? SANDBOX : ourNameOf(providerOf(provider)));
       if (named && info(named, model)) return { provider: named, model };
     }
-    const native = shipped.providers.find(
-      ({ modelMatch }) => modelMatch && matches(modelMatch, name.toLowerCase()),
-    );
+    const native = nativeOf(name);
     const candidates = [
       ...connected.filter((id) => providerOf(id)?.id === native?.id),
       ...connected,
@@ -133,7 +158,9 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     ];
     const provider = candidates.find((id) => info(id, name));
     if (provider) return { provider, model: name };
-    const priced = overrides.filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
+    const priced = overrides
+      .filter((row) => row.model !== ANY_MODEL)
+      .filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
     const row = priced.find((candidate) => connected.includes(candidate.provider)) ?? priced[0];
     return row ? { provider: row.provider, model: row.model } : null;
   }
@@ -142,6 +169,10 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     lookup,
     info,
     resolve,
+    providerAt(baseUrl) {
+      const provider = shipped.providers.find((candidate) => servesAt(candidate, baseUrl));
+      return ourNameOf(provider ?? null);
+    },
     models: () =>
       (all ??= [
         ...SANDBOX_MODELS,
@@ -166,7 +197,7 @@ function overridden(
 ): Price | null {
   if (overrides.length === 0) return null;
   for (const source of ['team', 'deployment'])
-    for (const name of model === alias ? [model] : [model, alias]) {
+    for (const name of [...new Set([model, alias, ANY_MODEL])]) {
       const inForce = overrides
         .filter((row) => row.source === source && row.provider === provider && row.model === name)
         .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))
