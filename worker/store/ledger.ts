@@ -6,10 +6,12 @@ export const ROLLUP_SECONDS = 900;
 
 /** The dimensions a row counts in, each pair once: rollup sums of 'team' equal the ledger. */
 export function dimensionsOf({ settlement }: OutboxRow): [dimension: string, key: string][] {
-  const { subject, model } = settlement;
+  const { subject, provider, model } = settlement;
   const dimensions: [string, string][] = [
     ['team', ''],
     ['model', model],
+    // what a provider's invoice is compared with
+    ['provider_model', `${provider}/${model}`],
   ];
   if (subject.promptId) dimensions.push(['prompt', subject.promptId]);
   if (subject.workflowId) dimensions.push(['workflow', subject.workflowId]);
@@ -91,17 +93,17 @@ ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
   output_tokens = output_tokens + excluded.output_tokens,
   cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
 
-/** Answers from the cache are in no ledger; their run, which comes after this, tells whether they were counted. */
+/** Answers from the cache are in no ledger: hits and what they saved stand in dimensions of their own (`cache:team`). Their run, which comes after this, tells whether they were counted. */
 const ADD_HITS_TO_ROLLUPS = `
-INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd, cache_hits, saved_nano_usd)
-SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', 0, 0, 0, 0, count(*), sum(r.value ->> 'saved')
+INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd)
+SELECT ?1, 'cache:' || (d.value ->> 0), d.value ->> 1, r.value ->> 'start', count(*), 0, 0, sum(r.value ->> 'saved')
 FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
 WHERE r.value ->> 'saved' IS NOT NULL AND NOT EXISTS (
   SELECT 1 FROM run WHERE run.team_id = ?1 AND run.id = r.value ->> 'runId' AND run.last_seq >= r.value ->> 'seq')
 GROUP BY 2, 3, 4
 ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
-  cache_hits = cache_hits + excluded.cache_hits,
-  saved_nano_usd = saved_nano_usd + excluded.saved_nano_usd`;
+  runs = runs + excluded.runs,
+  cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
 
 const ADD_TO_LEDGER = `
 INSERT INTO ledger (id, team_id, seq, run_id, attempt, status, source, flags, execution_type, provider, model,

@@ -111,7 +111,12 @@ async function lookUp(request: PaidCallRequest, deps: CachedCallDeps): Promise<A
   const { cache: wish, subject, format, body } = request;
   if (!wish || isStateful(body)) return null;
   const { teamId } = subject;
-  const routed = await deps.route({ teamId, model: String(body.model), format });
+  const routed = await deps.route({
+    teamId,
+    model: String(body.model),
+    format,
+    ...(request.connection === undefined ? {} : { connection: request.connection }),
+  });
   // Told by the call itself, which finds out the same.
   if (!routed.ok) return null;
   const route = routed.value;

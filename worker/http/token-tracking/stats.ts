@@ -4,7 +4,7 @@ import { INTERVALS, intervalsOf } from '../../domain/budget/intervals.ts';
 import { isTimeZone } from '../../domain/budget/periods.ts';
 import { ROLLUP_SECONDS } from '../../store/ledger.ts';
 import { namesOf } from '../../store/nouns.ts';
-import { readStats } from '../../store/stats.ts';
+import { readCells, readStats, type Cell } from '../../store/stats.ts';
 import { findTeam } from '../../store/teams.ts';
 import { Refused } from '../errors.ts';
 import { answers, newRoutes } from '../routes.ts';
@@ -23,7 +23,7 @@ const sums = {
   cacheHits: z.int(),
   savedNanoUsd: z.int(),
 };
-const NOTHING = { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, cacheHits: 0, savedNanoUsd: 0 };
+const NOTHING = { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
 const statsSchema = z
   .object({
     from: z.iso.datetime(),
@@ -39,6 +39,12 @@ const statsSchema = z
     groups: z.array(z.object({ key: z.string(), label: z.string(), ...sums })),
   })
   .openapi('Stats');
+
+/** Answers from the cache, counted in dimensions of their own (store/ledger.ts). */
+const savedBy = (hits: readonly Cell[]) => ({
+  cacheHits: hits.reduce((sum, { runs }) => sum + runs, 0),
+  savedNanoUsd: hits.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0),
+});
 
 const toSeconds = (ms: number, round: (x: number) => number) =>
   round(ms / 1000 / ROLLUP_SECONDS) * ROLLUP_SECONDS;
@@ -93,26 +99,39 @@ export const stats = newRoutes().openapi(
       dimension,
       mostGroups: MOST_GROUPS,
     });
+    const [teamHits = [], groupHits = []] = await readCells(env.DB, teamId, {
+      span: { from, to },
+      pieces: spans,
+      dimensions: ['cache:team', ...(dimension ? [`cache:${dimension}`] : [])],
+    });
     const names = dimension
       ? await namesOf(env.DB, teamId, { type: dimension, ids: found.groups.map(({ key }) => key) })
       : new Map<string, string>();
     const byStart = new Map(found.series.map(({ from: start, ...row }) => [start, row]));
     const cells = new Map<number, Record<string, number>>();
-    for (const { from: start, key, costNanoUsd } of found.cells)
-      cells.set(start, { ...cells.get(start), [key]: costNanoUsd });
+    for (const { from: start, key, costNanoUsd } of found.cells) {
+      const cell = cells.get(start) ?? {};
+      cell[key] = costNanoUsd;
+      cells.set(start, cell);
+    }
     return c.json(
       {
         from: iso(from),
         to: iso(to),
         timeZone,
-        totals: found.totals,
+        totals: { ...found.totals, ...savedBy(teamHits) },
         series: spans.map(({ from: start }) => ({
           start: iso(start),
           ...(byStart.get(start) ?? NOTHING),
+          ...savedBy(teamHits.filter((hits) => hits.from === start)),
           ...(dimension ? { byGroup: cells.get(start) ?? {} } : {}),
         })),
         groups: dimension
-          ? found.groups.map((group) => ({ ...group, label: names.get(group.key) ?? group.key }))
+          ? found.groups.map((group) => ({
+              ...group,
+              ...savedBy(groupHits.filter(({ key }) => key === group.key)),
+              label: names.get(group.key) ?? group.key,
+            }))
           : [],
       },
       200,

@@ -19,6 +19,4 @@ ALTER TABLE `api_key` ADD `cache_ttl_seconds` integer;--> statement-breakpoint
 ALTER TABLE `api_key` ADD `allowed_models` text;--> statement-breakpoint
 ALTER TABLE `api_key` ADD `denied_models` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
 ALTER TABLE `api_key` ADD `max_input_tokens` integer;--> statement-breakpoint
-ALTER TABLE `rollup` ADD `cache_hits` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
-ALTER TABLE `rollup` ADD `saved_nano_usd` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `run` ADD `saved_nano_usd` integer;
