@@ -48,12 +48,14 @@ export class RebuildStore {
   /** Goes on with the rebuild of the same kind that is under way, or begins one. */
   open(carried: Carried, apply: boolean): RebuildState {
     const state = this.state();
-    const same =
-      state && state.apply === apply && JSON.stringify(state.carried) === JSON.stringify(carried);
+    const same = state && state.apply === apply && JSON.stringify(state.carried) === JSON.stringify(carried);
     if (same) return state;
     this.close();
     const body: Body = { carried, apply, rollups: null };
-    this.#sql.exec('INSERT INTO rebuild (id, seq, cost_nano_usd, body) VALUES (1, 0, 0, ?)', JSON.stringify(body));
+    this.#sql.exec(
+      'INSERT INTO rebuild (id, seq, cost_nano_usd, body) VALUES (1, 0, 0, ?)',
+      JSON.stringify(body),
+    );
     return { seq: 0, ...body };
   }
 
@@ -101,7 +103,8 @@ export class RebuildStore {
     }
     this.#addSpend(JSON.stringify(tail));
 
-    const fromBucket = carried.beforeMs === null ? -1e12 : Math.ceil(carried.beforeMs / 1000 / BUCKET_S) * BUCKET_S;
+    const fromBucket =
+      carried.beforeMs === null ? -1e12 : Math.ceil(carried.beforeMs / 1000 / BUCKET_S) * BUCKET_S;
     const scopes = this.#sql
       .exec<Record<keyof ScopeDifference, SqlStorageValue>>(
         `SELECT scope, sum(before) AS beforeNanoUsd, sum(after) AS afterNanoUsd, count(*) AS quarters FROM (${DIFFERING})
@@ -110,7 +113,10 @@ export class RebuildStore {
       )
       .toArray() as unknown as ScopeDifference[];
     const { differing } = this.#sql
-      .exec<{ differing: number }>(`SELECT count(DISTINCT scope) AS differing FROM (${DIFFERING})`, fromBucket)
+      .exec<{ differing: number }>(
+        `SELECT count(DISTINCT scope) AS differing FROM (${DIFFERING})`,
+        fromBucket,
+      )
       .one();
     const { total } = this.#sql.exec<{ total: number }>('SELECT total_nano_usd AS total FROM totals').one();
     if (apply) this.#replace(fromBucket, totalAfterNanoUsd);

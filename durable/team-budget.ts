@@ -195,9 +195,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async acknowledge(seq: number) {
-    this.#store.transaction(() =>
-      this.#store.acknowledge(seq, this.clock(), this.#rebuild.state() !== null),
-    );
+    this.#store.transaction(() => this.#store.acknowledge(seq, this.clock(), this.#rebuild.state() !== null));
     const left = this.#books.totals.lastSeq - this.#store.acknowledgedSeq();
     // what came meanwhile gathers again
     this.#carryAskedAtMs = null;

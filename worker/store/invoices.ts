@@ -69,7 +69,12 @@ export async function deleteInvoice(
   await db.batch([
     db.delete(invoiceLine).where(eq(invoiceLine.invoiceId, row.id)),
     db.delete(invoice).where(eq(invoice.id, row.id)),
-    audit(services, { ...by, action: 'invoice.delete', target: row.id, before: { name, provider, totalNanoUsd } }),
+    audit(services, {
+      ...by,
+      action: 'invoice.delete',
+      target: row.id,
+      before: { name, provider, totalNanoUsd },
+    }),
   ]);
 }
 
@@ -106,7 +111,10 @@ function piecesOf({ firstDay, lastDay, by, timeZone }: Invoice) {
   const fromMs = startOf(whole(firstDay), timeZone);
   const last = startOf(whole(lastDay), timeZone);
   // one instant inside of the last piece is enough: pieces are whole
-  const pieces = intervalsOf({ fromMs, toMs: last + 1, interval: by === 'month' ? 'month' : 'day', timeZone }, MOST_PIECES);
+  const pieces = intervalsOf(
+    { fromMs, toMs: last + 1, interval: by === 'month' ? 'month' : 'day', timeZone },
+    MOST_PIECES,
+  );
   if (!pieces) throw new RangeError(`an invoice of more than ${MOST_PIECES} days`);
   return pieces.map(({ startMs, endMs }) => ({
     from: startMs / 1000,

@@ -15,8 +15,13 @@ export interface Amount {
 
 /** "$1,234.50", "-0.5", "(0.50)", "8.5e-06"; null when it is no such number or finer than 10^-24. */
 export function parseAmount(text: string): Amount | null {
-  const bare = text.trim().replace(/^([-(]?)\s*[$€£]\s*/, '$1').replace(/^(-?)\s*[$€£]\s*/, '$1');
-  const match = /^(-|\()?(\d{1,3}(?:,\d{3})+|\d{1,12})?(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,2}))?(\))?$/.exec(bare);
+  const bare = text
+    .trim()
+    .replace(/^([-(]?)\s*[$€£]\s*/, '$1')
+    .replace(/^(-?)\s*[$€£]\s*/, '$1');
+  const match = /^(-|\()?(\d{1,3}(?:,\d{3})+|\d{1,12})?(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,2}))?(\))?$/.exec(
+    bare,
+  );
   if (!match) return null;
   const [, sign, whole = '', fraction = '', exponent = '0', close] = match;
   if (Number(exponent) > 12) return null;

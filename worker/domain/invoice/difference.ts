@@ -2,7 +2,11 @@
 
 /** Our name for a model, so that "Claude Haiku 4.5", "claude-haiku-4-5-20251001" and "claude-haiku-4-5" are one. `known` = the price table's id. */
 export function modelKey(model: string, known: (name: string) => string | null): string {
-  const slug = model.trim().toLowerCase().replace(/[\s_.]+/g, '-').replace(/-+/g, '-');
+  const slug = model
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_.]+/g, '-')
+    .replace(/-+/g, '-');
   const undated = (name: string) => name.replace(/-(20\d{2}-?\d{2}-?\d{2}|latest)$/, '');
   for (const name of [model, model.toLowerCase(), slug, undated(model.toLowerCase()), undated(slug)]) {
     const id = known(name);
@@ -53,7 +57,11 @@ export function differenceOf(
     const model = keyOf(name);
     const key = `${day} ${model}`;
     let cell = cells.get(key);
-    if (!cell) cells.set(key, (cell = { day, model, invoiceModels: [], runs: 0, ledgerNanoUsd: 0, invoiceNanoUsd: 0, rows: 0 }));
+    if (!cell)
+      cells.set(
+        key,
+        (cell = { day, model, invoiceModels: [], runs: 0, ledgerNanoUsd: 0, invoiceNanoUsd: 0, rows: 0 }),
+      );
     return cell;
   };
   for (const { day, model, costNanoUsd, runs } of ledger) {

@@ -23,7 +23,10 @@ const beforeComma = (text: string) => text.split(',')[0]!.trim();
 
 /** "Gemini 2.5 Flash Lite GA Text Input - Predictions", "Generate content output token count gemini 3 flash text": the model in it. */
 function googleModel(text: string): string {
-  const found = /gemini[\s_-]+(\d+(?:\.\d+)?)[\s_-]+(pro|flash|ultra|nano)([\s_-]+lite)?([\s_-]+(?:native[\s_-]+)?image\b)?/i.exec(text);
+  const found =
+    /gemini[\s_-]+(\d+(?:\.\d+)?)[\s_-]+(pro|flash|ultra|nano)([\s_-]+lite)?([\s_-]+(?:native[\s_-]+)?image\b)?/i.exec(
+      text,
+    );
   if (found) {
     const [, version, kind, lite, image] = found;
     const wantsImage = image !== undefined && !/image[\s_-]+(input|output)/i.test(text);

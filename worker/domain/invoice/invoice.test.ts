@@ -30,15 +30,30 @@ describe('an amount of an invoice', () => {
     ['1e2', 100_000_000_000],
   ])('reads %s as %d nano-dollars', (text, nano) => expect(toNanoUsd(parseAmount(text)!.units)).toBe(nano));
 
-  it.each(['', '-', '.', 'free', '1,5', '1.234,56', '12,34.5', '1.2.3', '(1', '1)', '--1', '1e99', 'NaN', 'Infinity'])(
-    'does not guess what "%s" means',
-    (text) => expect(parseAmount(text)).toBeNull(),
-  );
+  it.each([
+    '',
+    '-',
+    '.',
+    'free',
+    '1,5',
+    '1.234,56',
+    '12,34.5',
+    '1.2.3',
+    '(1',
+    '1)',
+    '--1',
+    '1e99',
+    'NaN',
+    'Infinity',
+  ])('does not guess what "%s" means', (text) => expect(parseAmount(text)).toBeNull());
 
   it('adds up many small ones exactly, where floats do not', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 10 ** 9 }), { maxLength: 50 }), (all) => {
-        const units = all.reduce((sum, nano) => sum + parseAmount(`0.${String(nano).padStart(9, '0').slice(-9)}`)!.units, 0n);
+        const units = all.reduce(
+          (sum, nano) => sum + parseAmount(`0.${String(nano).padStart(9, '0').slice(-9)}`)!.units,
+          0n,
+        );
         expect(toNanoUsd(units)).toBe(all.reduce((sum, nano) => sum + (nano % 10 ** 9), 0));
       }),
     );
@@ -100,15 +115,24 @@ Vertex AI,C7E2,Gemini 2.5 Flash GA Text Input - Predictions,D,2026-11-03,2026-11
       { path: 'line 4, column 9', message: expect.stringContaining('EUR') },
       { path: 'line 5, column 9' },
     ]);
-    const euros = taken(text.replace('Unrounded Cost ($)', 'Unrounded Cost (€)'), { rates: new Map([['EUR', 2n * ONE]]) });
+    const euros = taken(text.replace('Unrounded Cost ($)', 'Unrounded Cost (€)'), {
+      rates: new Map([['EUR', 2n * ONE]]),
+    });
     expect(euros).toMatchObject({ currency: 'EUR', totalNanoUsd: 3_106_174_000 });
   });
 
   it('of anybody else, by the names of its columns', () => {
     const columns = { date: 'Tag', model: 'Modell', amount: 'Betrag', currency: 'Währung' };
     const text = 'Tag;Modell;Betrag;Währung\n2026-11;m;1.25;USD\n2026-11;m;-0.25;usd\n';
-    expect(taken(text, { columns })).toMatchObject({ format: 'columns', provider: null, by: 'month', lines: [{ day: '2026-11', model: 'm', costNanoUsd: 1_000_000_000, rows: 2 }] });
-    expect(refused('a;b\n1;2\n', { columns })).toMatchObject([{ message: 'no line has the columns Tag, Modell, Betrag, Währung' }]);
+    expect(taken(text, { columns })).toMatchObject({
+      format: 'columns',
+      provider: null,
+      by: 'month',
+      lines: [{ day: '2026-11', model: 'm', costNanoUsd: 1_000_000_000, rows: 2 }],
+    });
+    expect(refused('a;b\n1;2\n', { columns })).toMatchObject([
+      { message: 'no line has the columns Tag, Modell, Betrag, Währung' },
+    ]);
   });
 
   it.each([
@@ -127,8 +151,12 @@ Vertex AI,C7E2,Gemini 2.5 Flash GA Text Input - Predictions,D,2026-11-03,2026-11
   });
 
   it('says that an export of usage has no amounts', () => {
-    expect(refused('usage_date_utc,model_version,api_key\n2026-11-01,claude,x\n')![0]!.message).toContain('export the Cost page');
-    expect(refused('start_time,end_time,input_tokens\n1,2,3\n')![0]!.message).toContain('grouped by line item');
+    expect(refused('usage_date_utc,model_version,api_key\n2026-11-01,claude,x\n')![0]!.message).toContain(
+      'export the Cost page',
+    );
+    expect(refused('start_time,end_time,input_tokens\n1,2,3\n')![0]!.message).toContain(
+      'grouped by line item',
+    );
   });
 });
 
@@ -162,7 +190,14 @@ describe('the difference', () => {
       ],
       { keyOf: (model) => model.toLowerCase(), decimals: 2 },
     );
-    expect(rows.map(({ model, status, differenceNanoUsd, basisPoints }) => [model, status, differenceNanoUsd, basisPoints])).toEqual([
+    expect(
+      rows.map(({ model, status, differenceNanoUsd, basisPoints }) => [
+        model,
+        status,
+        differenceNanoUsd,
+        basisPoints,
+      ]),
+    ).toEqual([
       ['a', 'equal', 0, 0],
       ['b', 'rounding', -4_000_000, -40],
       ['c', 'differs', 1_500_000_000, 5_000],

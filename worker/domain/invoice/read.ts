@@ -70,7 +70,11 @@ export function readInvoice(text: string, { columns, rates }: ReadOptions): Resu
     const currency = ((place.currency === null ? '' : cell(place.currency)) || header.currency).toUpperCase();
     const rate = currency === 'USD' ? ONE : rates.get(currency);
     if (rate === undefined)
-      return fault(line, place.currency ?? place.amount, `is in ${short(currency)}: state its rate, as rates=${short(currency)}:1.08 (dollars per unit)`);
+      return fault(
+        line,
+        place.currency ?? place.amount,
+        `is in ${short(currency)}: state its rate, as rates=${short(currency)}:1.08 (dollars per unit)`,
+      );
     rows++;
     currencies.add(currency);
     months.add(day.length === 7);
@@ -91,20 +95,28 @@ export function readInvoice(text: string, { columns, rates }: ReadOptions): Resu
     for (const row of reader.push(text)) take(row);
     for (const row of reader.end()) take(row);
   } catch (error) {
-    if (error instanceof CsvFault) return err([{ path: at(error.line, error.column - 1), message: error.message.replace(/^line \d+, column \d+: /, '') }]);
+    if (error instanceof CsvFault)
+      return err([
+        {
+          path: at(error.line, error.column - 1),
+          message: error.message.replace(/^line \d+, column \d+: /, ''),
+        },
+      ]);
     if (!(error instanceof NoHeader)) throw error;
   }
   if (!header) return err([{ path: 'line 1', message: noHeader(first ?? [], columns) }]);
   if (issues.length > 0) return err(issues);
   if (rows === 0) return err([{ path: 'file', message: 'has no charges' }]);
   if (months.size > 1) return err([{ path: 'file', message: 'has days and months: give one of them' }]);
-  if (sums.size > MOST_LINES) return err([{ path: 'file', message: `has more than ${MOST_LINES} models and days` }]);
+  if (sums.size > MOST_LINES)
+    return err([{ path: 'file', message: `has more than ${MOST_LINES} models and days` }]);
 
   const lines: InvoiceLine[] = [];
   let total = 0n;
   for (const { day, model, units, rows: of } of sums.values()) {
     const costNanoUsd = toNanoUsd(units);
-    if (costNanoUsd === null) return err([{ path: 'file', message: `charges more for "${short(model)}" than can be` }]);
+    if (costNanoUsd === null)
+      return err([{ path: 'file', message: `charges more for "${short(model)}" than can be` }]);
     lines.push({ day, model, costNanoUsd, rows: of });
     total += BigInt(costNanoUsd);
   }
@@ -142,5 +154,8 @@ const formatOf = (columns: NonNullable<ReadOptions['columns']>): InvoiceFormat =
 
 function noHeader(first: readonly string[], columns: ReadOptions['columns']): string {
   if (columns) return `no line has the columns ${Object.values(columns).join(', ')}`;
-  return hintFor(first) ?? 'no line is the header of a cost export of OpenAI, Anthropic or Google: name the columns, as columns={"date":"...","model":"...","amount":"..."}';
+  return (
+    hintFor(first) ??
+    'no line is the header of a cost export of OpenAI, Anthropic or Google: name the columns, as columns={"date":"...","model":"...","amount":"..."}'
+  );
 }

@@ -5,7 +5,14 @@ import { parseAmount } from '../../domain/invoice/amount.ts';
 import { basisPoints, DIFFERENCE_STATUSES, type DifferenceRow } from '../../domain/invoice/difference.ts';
 import { readInvoice } from '../../domain/invoice/read.ts';
 import { usd } from '../../domain/money-text.ts';
-import { deleteInvoice, findInvoice, invoiceDifference, listInvoices, saveInvoice, type Invoice } from '../../store/invoices.ts';
+import {
+  deleteInvoice,
+  findInvoice,
+  invoiceDifference,
+  listInvoices,
+  saveInvoice,
+  type Invoice,
+} from '../../store/invoices.ts';
 import { byCaller } from '../audited.ts';
 import { Refused } from '../errors.ts';
 import { boundaryOf, MultipartFault, partsOf } from '../multipart.ts';
@@ -59,9 +66,13 @@ const columns = z.strictObject({
   currency: z.string().min(1).max(200).optional(),
 });
 
-const refuse = (path: string, message: string) => new Refused({ reason: 'invalid', issues: [{ path, message }] });
+const refuse = (path: string, message: string) =>
+  new Refused({ reason: 'invalid', issues: [{ path, message }] });
 const none = (id: string) => new Refused({ reason: 'not_found', message: `There is no invoice "${id}".` });
-const shown = ({ teamId: _, decimals: __, createdBy: ___, by, ...row }: Invoice) => ({ ...row, by: by as 'day' | 'month' });
+const shown = ({ teamId: _, decimals: __, createdBy: ___, by, ...row }: Invoice) => ({
+  ...row,
+  by: by as 'day' | 'month',
+});
 
 const upload = z.object({
   name: z.string().trim().min(1).max(200).optional(),
@@ -72,7 +83,8 @@ const upload = z.object({
     .openapi({ description: 'Whose calls it bills; needed with `columns`, else what the file is of' }),
   timeZone: z.string().max(64).refine(isTimeZone, 'must be an IANA time zone').default('UTC'),
   columns: z.string().max(1_000).optional().openapi({
-    description: 'For files of other providers, JSON: {"date":"...","model":"...","amount":"...","currency":"..."} by the names of its columns',
+    description:
+      'For files of other providers, JSON: {"date":"...","model":"...","amount":"...","currency":"..."} by the names of its columns',
   }),
   rates: z
     .string()
@@ -122,7 +134,8 @@ export const invoices = newRoutes()
         createdAt: new Date(services.now()).toISOString(),
       };
       const years = Number(row.lastDay.slice(0, 4)) - Number(row.firstDay.slice(0, 4));
-      if (years > 2) throw refuse('file', `spans ${row.firstDay} to ${row.lastDay}: at most two years at once`);
+      if (years > 2)
+        throw refuse('file', `spans ${row.firstDay} to ${row.lastDay}: at most two years at once`);
       await saveInvoice(services, by, { row, lines });
       return c.json(shown(row), 201);
     },
@@ -195,7 +208,10 @@ export const invoices = newRoutes()
       const row = await findInvoice(services.db, c.get('actor').teamId, id);
       if (!row) throw none(id);
       const all = await invoiceDifference(services, row);
-      const rows = onlyDifferences === 'true' ? all.filter(({ status }) => status !== 'equal' && status !== 'rounding') : all;
+      const rows =
+        onlyDifferences === 'true'
+          ? all.filter(({ status }) => status !== 'equal' && status !== 'rounding')
+          : all;
       if (format === 'csv')
         return c.body(csvOf(rows), 200, {
           'content-type': 'text/csv; charset=utf-8',
@@ -220,7 +236,8 @@ function mappingOf(text: string | undefined) {
     throw refuse('columns', 'must be JSON');
   }
   const read = columns.safeParse(value);
-  if (!read.success) throw refuse('columns', 'must name the columns of date, model and amount, and may name that of currency');
+  if (!read.success)
+    throw refuse('columns', 'must name the columns of date, model and amount, and may name that of currency');
   return read.data;
 }
 
@@ -229,7 +246,8 @@ function ratesOf(text: string | undefined): Map<string, { text: string; units: b
   for (const part of text?.split(',') ?? []) {
     const [, currency, rate] = /^\s*([A-Za-z]{3})\s*:\s*(\d{1,6}(?:\.\d{1,12})?)\s*$/.exec(part) ?? [];
     const amount = rate === undefined ? null : parseAmount(rate);
-    if (!currency || !rate || !amount || amount.units <= 0n) throw refuse('rates', 'must be like EUR:1.0842,GBP:1.27');
+    if (!currency || !rate || !amount || amount.units <= 0n)
+      throw refuse('rates', 'must be like EUR:1.0842,GBP:1.27');
     rates.set(currency.toUpperCase(), { text: rate, units: amount.units });
   }
   return rates;
@@ -259,7 +277,11 @@ async function fileOf(request: Request): Promise<{ name: string | null; text: st
 
 async function bytesOf(request: Request): Promise<Uint8Array> {
   const tooLarge = () =>
-    new Refused({ reason: 'too_large', message: 'The file is larger than 10 MB.', limitBytes: MAX_INVOICE_BYTES });
+    new Refused({
+      reason: 'too_large',
+      message: 'The file is larger than 10 MB.',
+      limitBytes: MAX_INVOICE_BYTES,
+    });
   const most = MAX_INVOICE_BYTES + 64 * 1024;
   if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge();
   const chunks: Uint8Array[] = [];

@@ -14,7 +14,12 @@ const WORK_MS = 20_000;
 /** Under load rows leave the outbox while they are compared: read on and try again. */
 const TRIES = 50;
 
-const difference = { beforeNanoUsd: z.int(), afterNanoUsd: z.int(), differenceNanoUsd: z.int(), quarters: z.int() };
+const difference = {
+  beforeNanoUsd: z.int(),
+  afterNanoUsd: z.int(),
+  differenceNanoUsd: z.int(),
+  quarters: z.int(),
+};
 const rebuiltSchema = z
   .object({
     /** `running`: ask again with the same body, it goes on */
@@ -62,7 +67,8 @@ export const rebuild = newRoutes().openapi(
       await audit(services, { ...byCaller(c), action: 'counters.rebuild', target: teamId });
 
     const rollups = await putRollupsRight(services, teamId, { state, mayGoOn });
-    const counters = rollups.endS === null ? await putCountersRight(services, teamId, { state, mayGoOn }) : null;
+    const counters =
+      rollups.endS === null ? await putCountersRight(services, teamId, { state, mayGoOn }) : null;
     const seq = counters?.seq ?? state.seq;
     const answer = {
       status: counters?.found ? ('done' as const) : ('running' as const),
@@ -138,7 +144,10 @@ async function putCountersRight(
 }
 
 const another = () =>
-  new Refused({ reason: 'conflict', message: 'Another rebuild of this team has just ended. Ask again if you still want one.' });
+  new Refused({
+    reason: 'conflict',
+    message: 'Another rebuild of this team has just ended. Ask again if you still want one.',
+  });
 
 const withDifference = <T extends { beforeNanoUsd: number; afterNanoUsd: number }>(one: T) => ({
   ...one,
