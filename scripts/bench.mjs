@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { build } from './build.mjs';
 
-const CLAIMS = ['token-counting', 'reserve-settle', 'gateway-latency', 'gateway-throughput', 'workflow'];
+const CLAIMS = ['token-counting', 'reserve-settle', 'gateway-latency', 'gateway-throughput', 'gateway-memory', 'workflow'];
 
 build();
 const wanted = process.argv[2];
