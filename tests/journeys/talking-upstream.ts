@@ -265,7 +265,7 @@ export const talk: Script = async (received, response) => {
   const slowly = received.text.includes('slowly');
   for (const event of wire.events) {
     response.write(event);
-    if (slowly) await new Promise((later) => setTimeout(later, 250));
+    if (slowly) await new Promise((later) => setTimeout(later, 700));
   }
   response.end();
 };
