@@ -302,30 +302,6 @@ describe('a provider that answers', () => {
     expect(row.flags).toContain('unconfirmed');
   });
 
-  it.each(
-    STREAMING.filter((kind) => kind !== 'gemini').flatMap((kind) =>
-      ['silent', 'slow_headers', 'headers_only'].map((script) => [kind, script] as const),
-    ),
-  )(
-    '%s never (%s): the route waits no longer than it may, and the worst case is charged',
-    async (kind, script) => {
-      // Google's format names its model in the address; the router is the same.
-      const name = `hasty-${kind}-${script}`;
-      const target = { model: ADDRESSES[kind].body.model, timeoutMs: 500 };
-      const made = await server.api('POST', '/api/routes', {
-        name,
-        targets: [target],
-        retry: { maxAttempts: 1 },
-      });
-      expect([made.status, made.body.name]).toEqual([201, name]);
-      for (const stream of [false, true]) {
-        const answer = await ask(server, kind, { stream, body: { model: name, x_script: script } });
-        expectError(kind, answer, [504]);
-        await expectRun(answer, { status: 'failed', billed: true, error: /time|broke/ });
-      }
-    },
-  );
-
   it('in all these ways leaves nothing held and no difference in the books', async () => {
     const { body } = await eventually(
       () => atRest(server),

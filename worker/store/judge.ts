@@ -21,17 +21,21 @@ function mayAskAgain(error: unknown): boolean {
 
 /** The judge of one team over RPC. Every method throws CouldNotAsk, and only that. `open` gives a new stub: a broken one stays broken. */
 export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_MS): TeamJudge {
+  /** kept for the next question of the same call, unless it broke */
+  let stub: Stub | null = null;
   async function askOnce<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
-      return await put(open());
+      return await put((stub ??= open()));
     } catch (error) {
+      stub = null;
       throw new CouldNotAsk(question, error);
     }
   }
   async function ask<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
-      return await put(open());
+      return await put((stub ??= open()));
     } catch (first) {
+      stub = null;
       if (!mayAskAgain(first)) throw new CouldNotAsk(question, first);
       return askOnce(question, put);
     }

@@ -78,8 +78,8 @@ export interface TeamJudge extends Judge {
 
   /** the oldest rows that are not acknowledged yet */
   outbox(limit: number): Promise<OutboxRow[]>;
-  /** rows up to and with `seq` stand in D1 */
-  acknowledge(seq: number): Promise<void>;
+  /** rows up to and with `seq` stand in D1; answers how many are left in the outbox */
+  acknowledge(seq: number): Promise<number>;
   cutAt(watermarkSeq: number): Promise<Cut>;
 
   /** tells everybody who watches; nothing is stored */
