@@ -11,6 +11,7 @@ const CLAIMS = [
   'gateway-throughput',
   'gateway-memory',
   'workflow',
+  'dashboard',
 ];
 
 build();
