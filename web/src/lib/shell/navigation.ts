@@ -8,6 +8,7 @@ import Activity from '@lucide/svelte/icons/activity';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import Plug from '@lucide/svelte/icons/plug';
+import Split from '@lucide/svelte/icons/split';
 import User from '@lucide/svelte/icons/user';
 import Users from '@lucide/svelte/icons/users';
 import Wallet from '@lucide/svelte/icons/wallet';
@@ -63,6 +64,12 @@ export const SETTINGS: Place[] = [
   { href: '/settings/members', label: 'Members', icon: Users, keywords: ['invite', 'roles'] },
   { href: '/settings/api-keys', label: 'API keys', icon: KeyRound, keywords: ['token', 'curl'] },
   { href: '/settings/provider-keys', label: 'Provider keys', icon: Plug, keywords: ['openai', 'connect'] },
+  {
+    href: '/settings/routing',
+    label: 'Routing',
+    icon: Split,
+    keywords: ['routes', 'fallback', 'retry', 'weights'],
+  },
 ];
 
 /** Whether an address is inside a place; home only when it is the page itself. */
