@@ -6,6 +6,7 @@ import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { sweepExecutions } from './sweeper.ts';
+import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
 const ACTIVE_MS = 3_600_000;
@@ -15,6 +16,7 @@ export async function everyMinute(services: Services): Promise<void> {
     sweepExecutions,
     tickTeams,
     sweepDeliveries,
+    watchSpend,
     proveLedgers,
     sweepCachedAnswers,
     sweepKeptAnswers,

@@ -5,7 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
-import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
@@ -42,6 +42,8 @@ import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
 import { logLine } from '../domain/log-line.ts';
 
+/** Files, with a limit of their own in their route. */
+const OWN_LIMIT = ['/api/data-sources', '/api/token-tracking/invoices'];
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** Builds the application; the chain's type is the Api that web/src/lib/api.ts speaks. */
@@ -68,7 +70,7 @@ export function createApp() {
   });
   app.use('*', function limitBodies(c, next) {
     // files are streamed and have a limit of their own (data-sources.ts)
-    return c.req.method === 'POST' && c.req.path === '/api/data-sources' ? next() : limitBody(c, next);
+    return c.req.method === 'POST' && OWN_LIMIT.includes(c.req.path) ? next() : limitBody(c, next);
   });
   app.use('*', authenticate);
   app.onError(function toAnswer(error, c) {
@@ -87,17 +89,7 @@ export function createApp() {
         ...forTheLog(error),
       }),
     );
-    return c.json(
-      {
-        error: {
-          type: 'api_error',
-          code: 'internal',
-          message: 'Something went wrong on our side.',
-          request_id: c.get('requestId'),
-        },
-      },
-      500,
-    );
+    return bugResponse(c);
   });
   app.notFound((c) =>
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),
