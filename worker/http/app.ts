@@ -14,6 +14,7 @@ import { geminiGateway } from './gateway/gemini.ts';
 import { openaiGateway } from './gateway/openai-chat.ts';
 import { embeddingsGateway } from './gateway/openai-embeddings.ts';
 import { responsesGateway } from './gateway/openai-responses.ts';
+import { groups } from './groups.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
@@ -107,6 +108,7 @@ export function createApp() {
     .route('/', me)
     .route('/', teams)
     .route('/', members)
+    .route('/', groups)
     .route('/', invitations)
     .route('/', keys)
     .route('/', nodeTypes)

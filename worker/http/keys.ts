@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { makeApiKey } from '../domain/access/api-key.ts';
 import { grantRole } from '../domain/access/membership.ts';
 import { audit } from '../store/audit.ts';
+import { findGroup } from '../store/groups.ts';
 import { deleteKey, findKey, insertKey, keyRow, listKeys, withoutHash } from '../store/keys.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
@@ -23,6 +24,7 @@ const keySchema = z
     tags: z.array(z.string()),
     requestsPerMinute: z.number().nullable(),
     tokensPerMinute: z.number().nullable(),
+    groupId: z.string().nullable(),
     createdBy: z.string().nullable(),
     createdAt: z.string(),
     expiresAt: z.string().nullable(),
@@ -38,6 +40,12 @@ const newKeySchema = z
     tags: z.array(tagText).max(20).default([]),
     requestsPerMinute: z.int().min(1).max(1_000_000).nullable().default(null),
     tokensPerMinute: z.int().min(1).max(1_000_000_000).nullable().default(null),
+    groupId: z
+      .string()
+      .max(64)
+      .nullable()
+      .default(null)
+      .openapi({ description: 'the group (department) that its spend counts to' }),
   })
   .openapi('NewApiKey');
 
@@ -75,6 +83,11 @@ export const keys = newRoutes()
         throw new Refused({
           reason: 'invalid',
           issues: [{ path: 'expiresAt', message: 'must be in the future' }],
+        });
+      if (wanted.groupId !== null && !(await findGroup(services.db, actor.teamId, wanted.groupId)))
+        throw new Refused({
+          reason: 'invalid',
+          issues: [{ path: 'groupId', message: 'there is no such group in this team' }],
         });
       const key = makeApiKey(crypto.getRandomValues(new Uint8Array(48)));
       const row = await keyRow(key, {

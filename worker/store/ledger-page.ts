@@ -1,7 +1,7 @@
 /** Reading the ledger: newest first, filtered, page by page. */
-import { and, desc, eq, gte, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, lte, or, sql } from 'drizzle-orm';
 import type { Db } from '../services.ts';
-import { ledger } from './schema.ts';
+import { ledger, ledgerArchived, run } from './schema.ts';
 
 export interface LedgerFilter {
   executionId?: string;
@@ -14,6 +14,7 @@ export interface LedgerFilter {
   promptId?: string;
   workflowId?: string;
   tag?: string;
+  groupId?: string;
   /** ISO, at or after */
   from?: string;
   /** ISO, before */
@@ -36,7 +37,7 @@ export async function ledgerPage(
 ): Promise<{ data: LedgerRow[]; nextCursor: string | null } | null> {
   const place = cursor === undefined ? undefined : placeOf(cursor);
   if (place === null) return null;
-  const { tag, from, to, ...same } = filter;
+  const { tag, groupId, from, to, ...same } = filter;
   const rows = await db
     .select()
     .from(ledger)
@@ -49,6 +50,9 @@ export async function ledgerPage(
         tag === undefined
           ? undefined
           : sql`exists (select 1 from json_each(${ledger.tags}) where value = ${tag})`,
+        groupId === undefined
+          ? undefined
+          : sql`exists (select 1 from json_each(${ledger.groupIds}) where value = ${groupId})`,
         from === undefined ? undefined : gte(ledger.createdAt, from),
         to === undefined ? undefined : lt(ledger.createdAt, to),
         place &&
@@ -65,7 +69,7 @@ export async function ledgerPage(
   return { data, nextCursor: rows.length > limit && last ? `${last.createdAt}~${last.id}` : null };
 }
 
-/** The cost of an attempt that stands in the ledger, null when it does not. */
+/** The cost of an attempt that stands in the ledger, null when it does not. Of an archived one its run still knows the cost. */
 export async function ledgerCostOf(
   db: Db,
   teamId: string,
@@ -76,5 +80,12 @@ export async function ledgerCostOf(
     columns: { costNanoUsd: true },
     where: and(eq(ledger.teamId, teamId), eq(ledger.runId, runId), eq(ledger.attempt, attempt)),
   });
-  return row?.costNanoUsd ?? null;
+  if (row) return row.costNanoUsd;
+  const archived = await db
+    .select({ costNanoUsd: run.costNanoUsd })
+    .from(run)
+    .innerJoin(ledgerArchived, eq(ledgerArchived.teamId, run.teamId))
+    .where(and(eq(run.teamId, teamId), eq(run.id, runId), lte(run.lastSeq, ledgerArchived.maxSeq)))
+    .limit(1);
+  return archived[0]?.costNanoUsd ?? null;
 }

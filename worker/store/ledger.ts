@@ -52,6 +52,7 @@ function flat(row: OutboxRow, id: string) {
     nodeId: s.subject.nodeId ?? null,
     memberId: s.subject.memberId ?? null,
     keyId: s.subject.keyId ?? null,
+    groupIds: JSON.stringify([...new Set(s.subject.groupIds)]),
     tags: JSON.stringify([...new Set(s.subject.tags)]),
     usage: JSON.stringify(s.usage),
     rawUsage: s.rawUsage,
@@ -61,13 +62,16 @@ function flat(row: OutboxRow, id: string) {
   };
 }
 
+/** Rows are carried in order, so those up to the newest archived one were carried before, though the ledger has them no more. */
+const ARCHIVED_SEQ = `coalesce((SELECT max_seq FROM ledger_archived WHERE team_id = ?1), 0)`;
+
 /** Only rows that are not in the ledger yet: that is why it must run before the ledger's own insert. */
 const ADD_TO_ROLLUPS = `
 INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd)
 SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', sum(r.value ->> 'executionType' <> 'adjustment'),
   sum(r.value ->> 'inputTokens'), sum(r.value ->> 'outputTokens'), sum(r.value ->> 'cost')
 FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
-WHERE r.value ->> 'billed' = 1 AND NOT EXISTS (
+WHERE r.value ->> 'billed' = 1 AND r.value ->> 'seq' > ${ARCHIVED_SEQ} AND NOT EXISTS (
   SELECT 1 FROM ledger AS l
   WHERE l.team_id = ?1 AND l.run_id = r.value ->> 'runId' AND l.attempt = r.value ->> 'attempt')
 GROUP BY 2, 3, 4
@@ -80,27 +84,27 @@ ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
 const ADD_TO_LEDGER = `
 INSERT INTO ledger (id, team_id, seq, run_id, attempt, status, source, flags, execution_type, provider, model,
   input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nano_usd, priced, price_id,
-  prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, usage_json, raw_usage, latency_ms,
-  created_at)
+  prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, group_ids, tags, usage_json, raw_usage,
+  latency_ms, created_at)
 SELECT value ->> 'id', ?1, value ->> 'seq', value ->> 'runId', value ->> 'attempt', value ->> 'status', value ->> 'source',
   value ->> 'flags', value ->> 'executionType', value ->> 'provider', value ->> 'model',
   value ->> 'inputTokens', value ->> 'cacheReadTokens', value ->> 'cacheWriteTokens', value ->> 'outputTokens',
   value ->> 'reasoningTokens', value ->> 'cost', value ->> 'priced', value ->> 'priceId',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
-  value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
+  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
   value ->> 'latencyMs', value ->> 'at'
-FROM json_each(?2) WHERE value ->> 'billed' = 1
+FROM json_each(?2) WHERE value ->> 'billed' = 1 AND value ->> 'seq' > ${ARCHIVED_SEQ}
 ON CONFLICT DO NOTHING`;
 
 /** One row per run: its attempts are added up, its newest attempt names its end. An adjustment is no run. */
 const ADD_TO_RUNS = `
 INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
-  latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, last_seq,
-  created_at)
+  latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, group_ids, tags,
+  last_seq, created_at)
 SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', value ->> 'provider', value ->> 'model', 1,
   value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'latencyMs', value ->> 'error',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
-  value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'seq', value ->> 'at'
+  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags', value ->> 'seq', value ->> 'at'
 FROM json_each(?2) WHERE value ->> 'executionType' <> 'adjustment'
 ON CONFLICT (team_id, id) DO UPDATE SET
   status = excluded.status, provider = excluded.provider, model = excluded.model, error = excluded.error,
@@ -127,27 +131,31 @@ export async function carryToLedger(
 
 /** D1's side of a reconciliation, read in one transaction: the sums, and how far the ledger goes. */
 export interface LedgerCut {
+  /** rows, and what retention took out of them */
   ledgerNanoUsd: number;
+  /** the part of it that stands in no row any more */
+  archivedNanoUsd: number;
   rollupNanoUsd: number;
   watermarkSeq: number;
 }
 
 export async function ledgerCut(db: D1Database, teamId: string): Promise<LedgerCut> {
-  const [ledger, rollup] = await db.batch<{ cost: number; seq: number }>([
-    db
-      .prepare(
-        'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
-      )
-      .bind(teamId),
-    db
-      .prepare(
-        "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
-      )
-      .bind(teamId),
+  const read = (sql: string) => db.prepare(sql).bind(teamId);
+  const [ledger, archived, rollup] = await db.batch<{ cost: number; seq: number }>([
+    read(
+      'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
+    ),
+    read('SELECT cost_nano_usd AS cost, max_seq AS seq FROM ledger_archived WHERE team_id = ?'),
+    read(
+      "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
+    ),
   ]);
+  const rows = ledger!.results[0]!;
+  const gone = archived!.results[0] ?? { cost: 0, seq: 0 };
   return {
-    ledgerNanoUsd: ledger!.results[0]!.cost,
+    ledgerNanoUsd: rows.cost + gone.cost,
+    archivedNanoUsd: gone.cost,
     rollupNanoUsd: rollup!.results[0]!.cost,
-    watermarkSeq: ledger!.results[0]!.seq,
+    watermarkSeq: Math.max(rows.seq, gone.seq),
   };
 }

@@ -86,6 +86,10 @@ export const organization = sqliteTable('organization', {
   metadata: text('metadata'),
   timeZone: text('time_zone').notNull().default('UTC'),
   plan: text('plan').notNull().default('enterprise'),
+  /** when the budget object cannot be asked: 'refuse' (503) or 'allow' (made, and booked later) */
+  onBudgetUnavailable: text('on_budget_unavailable').notNull().default('refuse'),
+  /** ledger rows older than this are summed up and deleted (ledger_archived); null = kept for ever */
+  ledgerRetentionDays: integer('ledger_retention_days'),
   createdAt: stamp('created_at').notNull(),
 });
 
@@ -124,6 +128,37 @@ export const invitation = sqliteTable(
   (t) => [index('invitation_team').on(t.organizationId)],
 );
 
+/** Departments: what their members and keys spend counts to them. A deleted one keeps its row, so that history keeps its name. */
+export const teamGroup = sqliteTable(
+  'team_group',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    createdAt: time('created_at').notNull(),
+    deletedAt: time('deleted_at'),
+  },
+  (t) => [
+    uniqueIndex('team_group_name')
+      .on(t.teamId, t.name)
+      .where(sql`deleted_at is null`),
+  ],
+);
+
+/** A member may be in several groups. */
+export const teamGroupMember = sqliteTable(
+  'team_group_member',
+  {
+    groupId: text('group_id')
+      .notNull()
+      .references(() => teamGroup.id, { onDelete: 'cascade' }),
+    memberId: text('member_id')
+      .notNull()
+      .references(() => member.id, { onDelete: 'cascade' }),
+  },
+  (t) => [primaryKey({ columns: [t.memberId, t.groupId] }), index('team_group_member_of').on(t.groupId)],
+);
+
 /** Team API keys: only the SHA-256 of the whole key is stored. */
 export const apiKey = sqliteTable(
   'api_key',
@@ -137,6 +172,8 @@ export const apiKey = sqliteTable(
     tags: json<string[]>('tags').notNull().default([]),
     requestsPerMinute: integer('requests_per_minute'),
     tokensPerMinute: integer('tokens_per_minute'),
+    /** the group its spend counts to */
+    groupId: text('group_id'),
     createdBy: text('created_by'),
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at'),
@@ -239,6 +276,7 @@ export const ledger = sqliteTable(
     nodeId: text('node_id'),
     memberId: text('member_id'),
     keyId: text('key_id'),
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     tags: json<string[]>('tags').notNull().default([]),
     usageJson: text('usage_json').notNull(),
     rawUsage: text('raw_usage'),
@@ -252,6 +290,35 @@ export const ledger = sqliteTable(
     index('ledger_execution').on(t.executionId),
     safeMoney('ledger_cost_safe', 'cost_nano_usd'),
   ],
+);
+
+/** What retention took out of a team's ledger, summed up in the same batch: ledger + this = rollups = counters, for ever. */
+export const ledgerArchived = sqliteTable(
+  'ledger_archived',
+  {
+    teamId: text('team_id').primaryKey(),
+    rows: integer('rows').notNull(),
+    costNanoUsd: money('cost_nano_usd').notNull(),
+    /** the highest outbox number among them: rows up to it stand (or stood) in the ledger and are never carried again */
+    maxSeq: integer('max_seq').notNull(),
+    /** the newest instant among them */
+    through: time('through').notNull(),
+  },
+  () => [safeMoney('ledger_archived_cost_safe', 'cost_nano_usd')],
+);
+
+/** Settlements of calls that were made unchecked (onBudgetUnavailable 'allow') and wait for the budget object to come back. */
+export const unbookedSettlement = sqliteTable(
+  'unbooked_settlement',
+  {
+    teamId: text('team_id').notNull(),
+    runId: text('run_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    /** domain/budget/budget.ts' Settlement */
+    body: json<unknown>('body').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.runId, t.attempt] })],
 );
 
 /** Prices a team set itself. Append-only: a new price is a new row, so what a ledger row's priceId names never changes. */
@@ -315,6 +382,7 @@ export const run = sqliteTable(
     nodeId: text('node_id'),
     memberId: text('member_id'),
     keyId: text('key_id'),
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     tags: json<string[]>('tags').notNull().default([]),
     /** outbox number of the newest attempt in here: a repeated delivery changes nothing */
     lastSeq: integer('last_seq').notNull(),
@@ -390,6 +458,8 @@ export const execution = sqliteTable(
     inputRef: text('input_ref'),
     keyId: text('key_id'),
     memberId: text('member_id'),
+    /** groups of who started it, as they were then */
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     budgetNanoUsd: money('budget_nano_usd'),
     inputTokens: integer('input_tokens').notNull().default(0),
     outputTokens: integer('output_tokens').notNull().default(0),

@@ -26,6 +26,8 @@ export interface Admitted {
   /** the most that may be written, all choices together */
   maxOutputTokens: number;
   clampedMaxTokens: number | null;
+  /** `warn` budgets that it takes over a limit */
+  budgetWarnings: string[];
   startedAtMs: number;
 }
 
@@ -61,16 +63,17 @@ export async function admit(
     ceilingNanoUsd: price && ceilingOf(bounds(capped.value), price),
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
+    leastOutputTokens: ask.choices,
     worstUsage: worstUsage(inputTokens, capped.value * ask.choices),
     priceId: price?.id ?? null,
   });
   if (!held.ok) return held;
 
-  const { clamped, heldNanoUsd } = held.value;
-  const fits =
-    clamped && price
-      ? Math.max(1, Math.floor(outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) / ask.choices))
-      : capped.value;
+  const { clamped, heldNanoUsd, maxOutputTokens, warnings } = held.value;
+  const affordable =
+    clamped && price ? outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) : Infinity;
+  const room = Math.floor(Math.min(affordable, maxOutputTokens ?? Infinity) / ask.choices);
+  const fits = clamped ? Math.min(capped.value, Math.max(1, room)) : capped.value;
   const lowered = fits < asked;
   const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
     model: route.model,
@@ -86,6 +89,7 @@ export async function admit(
     inputTokens,
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
+    budgetWarnings: warnings,
     startedAtMs,
   });
 }
@@ -114,6 +118,7 @@ function underMaxCost(
     reason: 'budget_exceeded',
     budgetId: null,
     scope: { type: 'call' },
+    limit: 'max_cost_per_run',
     limitNanoUsd: limit,
     spentNanoUsd: 0,
     heldNanoUsd: 0,
@@ -127,6 +132,7 @@ interface Worst {
   model: string;
   ceilingNanoUsd: number | null;
   inputNanoUsd: number;
+  leastOutputTokens: number;
   worstUsage: Usage;
   priceId: string | null;
 }

@@ -47,6 +47,8 @@ export interface CallReceipt {
   latencyMs: number;
   /** max tokens as sent, when the budget lowered it */
   clampedMaxTokens: number | null;
+  /** ids of `warn` budgets that the call took over a limit */
+  budgetWarnings: string[];
 }
 
 /** A JSON call, settled. */
@@ -66,6 +68,7 @@ export interface PaidStream {
   runId: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
+  budgetWarnings: string[];
   done: Promise<Result<PaidStreamEnd, Refusal>>;
 }
 

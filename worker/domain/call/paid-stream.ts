@@ -56,6 +56,7 @@ export async function paidStream(
     runId: request.runId,
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
+    budgetWarnings: admitted.budgetWarnings,
     done,
   });
 }

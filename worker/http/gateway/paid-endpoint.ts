@@ -4,7 +4,7 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { PaidCallRequest } from '../../domain/call/paid-call.ts';
+import type { CallReceipt, PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
@@ -61,7 +61,7 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         headers: {
           'content-type': 'text/event-stream; charset=utf-8',
           'cache-control': 'no-store',
-          ...runHeaders(runId, stream.value.clampedMaxTokens),
+          ...runHeaders(runId, stream.value),
         },
       });
     }
@@ -72,15 +72,20 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
       headers: {
         'content-type': 'application/json',
         'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
-        ...runHeaders(runId, receipt.clampedMaxTokens),
+        ...runHeaders(runId, receipt),
       },
     });
   };
 }
 
-const runHeaders = (runId: string, clampedMaxTokens: number | null): Record<string, string> => ({
+/** What the budgets did to a call: `x-pm-max-tokens-clamped`, and in `x-pm-budget-warning` the ids of budgets that only warn. */
+export const runHeaders = (
+  runId: string,
+  { clampedMaxTokens, budgetWarnings }: Pick<CallReceipt, 'clampedMaxTokens' | 'budgetWarnings'>,
+): Record<string, string> => ({
   'x-pm-run-id': runId,
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
+  ...(budgetWarnings.length === 0 ? {} : { 'x-pm-budget-warning': budgetWarnings.slice(0, 50).join(',') }),
 });
 
 /** The body as it was sent. Refused with 400 when it is no JSON, with 422 and the field when it makes no sense. */

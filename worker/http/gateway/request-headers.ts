@@ -32,7 +32,7 @@ export function wishesOf(c: Context<AppEnv>): Wishes {
 
 /** Who pays: the caller as we know him, and his tags. Nothing in a body can choose another budget (B28). */
 export function subjectOf(c: Context<AppEnv>): CallSubject {
-  const { teamId, keyId, memberId, keyTags } = c.get('actor');
+  const { teamId, keyId, memberId, keyTags, groupIds } = c.get('actor');
   const wanted = (c.req.header('x-pm-tags') ?? '')
     .split(',')
     .map((tag) => tag.trim())
@@ -46,5 +46,6 @@ export function subjectOf(c: Context<AppEnv>): CallSubject {
     tags,
     ...(keyId === null ? {} : { keyId }),
     ...(memberId === null ? {} : { memberId }),
+    ...(groupIds.length === 0 ? {} : { groupIds }),
   };
 }

@@ -5,7 +5,10 @@ import { answers, newRoutes } from '../routes.ts';
 
 const reconciliationSchema = z
   .object({
+    /** the sum of all rows, those that retention deleted included */
     ledgerNanoUsd: z.int(),
+    /** the part of it that retention deleted */
+    archivedNanoUsd: z.int(),
     rollupNanoUsd: z.int(),
     /** settled, on the way to the ledger */
     pendingNanoUsd: z.int(),
@@ -32,11 +35,12 @@ export const reconcile = newRoutes().openapi(
     const { env, now, team } = c.get('services');
     const { teamId } = c.get('actor');
     // The ledger first: rows are carried in order, so everything that the object settled above its watermark is pending there.
-    const { ledgerNanoUsd, rollupNanoUsd, watermarkSeq } = await ledgerCut(env.DB, teamId);
+    const { ledgerNanoUsd, archivedNanoUsd, rollupNanoUsd, watermarkSeq } = await ledgerCut(env.DB, teamId);
     const { counterNanoUsd, pendingNanoUsd, heldNanoUsd } = await team(teamId).cutAt(watermarkSeq);
     return c.json(
       {
         ledgerNanoUsd,
+        archivedNanoUsd,
         rollupNanoUsd,
         pendingNanoUsd,
         counterNanoUsd,

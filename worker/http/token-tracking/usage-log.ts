@@ -4,6 +4,7 @@ import type { CallSubject, ExecutionType, Settlement } from '../../domain/budget
 import { costOf, isContradictory } from '../../domain/cost/cost.ts';
 import { usageSchema, type Usage } from '../../domain/cost/usage.ts';
 import type { Issue } from '../../domain/refusal.ts';
+import { groupsOfMember } from '../../store/groups.ts';
 import { ledgerCostOf } from '../../store/ledger-page.ts';
 import { namesOf } from '../../store/nouns.ts';
 import { overridesOf } from '../../store/prices.ts';
@@ -63,7 +64,7 @@ export const usageLogging = newRoutes().openapi(
   async (c) => {
     const services = c.get('services');
     const { db, env, judge, newId, now, prices } = services;
-    const { teamId, keyId, memberId, keyTags } = c.get('actor');
+    const { teamId, keyId, memberId, keyTags, groupIds } = c.get('actor');
     const body = c.req.valid('json');
     const usage: Usage = usageSchema.parse(body);
     const issues: Issue[] = [];
@@ -92,11 +93,15 @@ export const usageLogging = newRoutes().openapi(
     const booked = body.runId === undefined ? null : await ledgerCostOf(db, teamId, runId, attempt);
     if (booked !== null) return c.json({ runId, costNanoUsd: booked, priced: price !== null }, 201);
 
+    const ofAnother = body.memberId !== undefined && body.memberId !== memberId;
     const subject: CallSubject = {
       teamId,
       keyId: keyId ?? undefined,
       memberId: body.memberId ?? memberId ?? undefined,
       promptId: body.promptId,
+      groupIds: ofAnother
+        ? [...(keyId === null ? [] : groupIds), ...(await groupsOfMember(db, body.memberId!))]
+        : groupIds,
       tags: [...new Set([...keyTags, ...body.tags])],
     };
     const call = { runId, attempt, subject, ...ref, executionType: body.executionType };
