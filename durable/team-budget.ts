@@ -5,8 +5,10 @@
 import { DurableObject } from 'cloudflare:workers';
 import { Books } from '../worker/domain/budget/books.ts';
 import type { Budget, ReserveRequest, Settlement } from '../worker/domain/budget/budget.ts';
+import { KeyRates } from '../worker/domain/budget/rates.ts';
 import type { BudgetChange, LiveMessage, TeamJudge } from '../worker/domain/budget/team.ts';
 import { makeId, type IdKind } from '../worker/domain/ids.ts';
+import type { RateLimits } from '../worker/domain/refusal.ts';
 import { Live } from './live.ts';
 import { TeamBudgetStore } from './team-budget.store.ts';
 
@@ -25,6 +27,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   clock: () => number = () => Date.now();
   readonly #store: TeamBudgetStore;
   readonly #live: Live;
+  /** in memory only: after a restart every key's minute begins anew */
+  readonly #rates = new KeyRates();
   #books!: Books;
   #teamId: string | null;
   /** when the queue was last asked to carry the outbox, null when nothing is under way */
@@ -50,19 +54,29 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
 
   async reserve(request: ReserveRequest) {
     this.#belongsTo(request.subject.teamId);
-    const answer = this.#write((books, nowMs) => books.reserve(request, nowMs));
+    const answer = this.#rates.reserve(request, this.clock(), () =>
+      this.#write((books, nowMs) => books.reserve(request, nowMs)),
+    );
     this.#wakeBy(this.clock() + request.ttlMs);
     return answer;
   }
 
   async settle(settlement: Settlement) {
     this.#belongsTo(settlement.subject.teamId);
-    return this.#write((books, nowMs) => books.settle(settlement, nowMs));
+    const settled = this.#write((books, nowMs) => books.settle(settlement, nowMs));
+    this.#rates.settle(settlement);
+    return settled;
   }
 
   async settleMany(settlements: Settlement[]) {
     for (const { subject } of settlements) this.#belongsTo(subject.teamId);
-    return this.#write((books, nowMs) => settlements.map((one) => books.settle(one, nowMs)));
+    const settled = this.#write((books, nowMs) => settlements.map((one) => books.settle(one, nowMs)));
+    for (const settlement of settlements) this.#rates.settle(settlement);
+    return settled;
+  }
+
+  async useKey(keyId: string, limits: RateLimits) {
+    return this.#rates.use(keyId, limits, this.clock());
   }
 
   async renew(runId: string, attempt: number, ttlMs: number) {

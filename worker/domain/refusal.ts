@@ -26,6 +26,35 @@ export type BudgetExceeded = {
   resetsAt: string | null;
 };
 
+/** What a key may do in a minute; null = without end. */
+export interface RateLimits {
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+}
+
+/** One limit as the RateLimit headers tell it. */
+export interface RateCount {
+  limit: number;
+  remaining: number;
+  /** until all that is used now is free again; 0 = nothing is used */
+  resetSeconds: number;
+}
+
+/** Where a key stands in its minute; null = it has no such limit. */
+export interface RateStanding {
+  requests: RateCount | null;
+  tokens: RateCount | null;
+}
+
+export type RateLimited = {
+  reason: 'rate_limited';
+  message: string;
+  retryAfterSeconds: number;
+  /** false = no waiting will help: the call is larger than the whole minute */
+  retryable?: false;
+  rate?: RateStanding;
+};
+
 export type Refusal =
   | { reason: 'malformed'; message: string; param?: string }
   | { reason: 'unauthenticated'; message?: string }
@@ -37,7 +66,7 @@ export type Refusal =
   | { reason: 'conflict'; message: string }
   | { reason: 'too_large'; message: string; limitBytes: number }
   | { reason: 'invalid'; message?: string; issues: Issue[] }
-  | { reason: 'rate_limited'; message: string; retryAfterSeconds: number }
+  | RateLimited
   | BudgetExceeded
   /** the budget object could not be asked: never to be read as "no" */
   | { reason: 'budget_unavailable'; message?: string }

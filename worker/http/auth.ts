@@ -18,7 +18,7 @@ export const authenticate = createMiddleware<AppEnv>(async function authenticate
   if (access === 'public') return next();
   const caller = await callerOf(c);
   c.set('caller', caller);
-  if (caller.kind === 'key') await holdToLimits(c, caller.key, access);
+  if (caller.kind === 'key') await holdToLimits(c, `${route.method} ${route.path}`);
   const wanted = wantedTeam(c, route.path);
   const actor = actorIn(caller, wanted);
   if (actor) {

@@ -91,7 +91,11 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
         'rate_limit_error',
         refusal.message,
         {},
-        { 'retry-after': String(refusal.retryAfterSeconds) },
+        {
+          'retry-after': String(refusal.retryAfterSeconds),
+          // the official clients would try again by themselves
+          ...(refusal.retryable === false ? { 'x-should-retry': 'false' } : {}),
+        },
       );
     case 'budget_unavailable':
       return answer(

@@ -2,9 +2,12 @@
  * Idempotency-Key, for every POST that costs or creates: a repeat gives the first answer, the same key with another body is 409.
  * Only success is kept: a refused request has changed nothing and may be tried again under its key. Streams are not kept.
  */
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { claim, keep, release, type Attempt, type KeptAnswer } from '../store/idempotency.ts';
 import { Refused } from './errors.ts';
+import { holdToRates } from './key-limits.ts';
 import type { AppEnv } from './routes.ts';
 
 const MAX_KEPT_CHARS = 1024 * 1024;
@@ -35,9 +38,11 @@ export const idempotent = createMiddleware<AppEnv>(async function idempotent(c, 
     bodyHash: await sha256(await c.req.text()),
   };
   const claimed = await claim(services, attempt);
+  // Answered from what was kept, it comes to no reservation that would count it.
+  if (claimed.is !== 'first') await holdToRates(c);
   switch (claimed.is) {
     case 'repeat':
-      return replayed(claimed.answer);
+      return replayed(c, claimed.answer);
     case 'working':
       throw conflict('The first request with this Idempotency-Key is still being worked on.');
     case 'other_body':
@@ -71,8 +76,8 @@ export const idempotent = createMiddleware<AppEnv>(async function idempotent(c, 
   }
 });
 
-const replayed = ({ status, headers, body }: KeptAnswer) =>
-  new Response(body, { status, headers: { ...headers, 'idempotent-replayed': 'true' } });
+const replayed = (c: Context<AppEnv>, { status, headers, body }: KeptAnswer) =>
+  c.body(body, status as ContentfulStatusCode, { ...headers, 'idempotent-replayed': 'true' });
 
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));

@@ -1,11 +1,13 @@
 /** POST /api/prompts/:id/run: one JSON answer, or server-sent events `{type: "delta" | "done" | "error"}`. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { Refusal } from '../domain/refusal.ts';
 import type { PromptRun, PromptStream } from '../domain/prompt/run-prompt.ts';
 import { usageSchema } from '../domain/cost/usage.ts';
 import { answerTo, Refused } from './errors.ts';
 import { subjectOf, wishesOf } from './gateway/request-headers.ts';
 import { idempotent } from './idempotency.ts';
+import { countedByReserve, holdToRates } from './key-limits.ts';
 import { labelText } from './prompts.ts';
 import { answers, idParam, jsonBody, newRoutes, type AppEnv } from './routes.ts';
 
@@ -70,19 +72,26 @@ export const promptRuns = newRoutes().openapi(
       onDisconnect:
         c.req.header('x-pm-on-disconnect') === undefined && stream ? ('cancel' as const) : onDisconnect,
       signal: c.req.raw.signal,
+      ...countedByReserve(c),
     };
     if (stream) {
       const opened = await services.streamPrompt(request);
-      if (!opened.ok) throw new Refused(opened.error);
+      if (!opened.ok) throw await counted(c, opened.error);
       return eventStream(c, opened.value) as never;
     }
     const run = await services.runPrompt(request);
-    if (!run.ok) throw new Refused(run.error);
+    if (!run.ok) throw await counted(c, run.error);
     c.header('x-pm-run-id', run.value.runId);
     c.header('x-pm-cost-nano-usd', String(run.value.costNanoUsd));
     return c.json(shown(run.value), 200);
   },
 );
+
+/** A run that never came to its reservation (no such prompt, a variable that lacks) counts for its key's minute too. */
+async function counted(c: Context<AppEnv>, refusal: Refusal): Promise<Refused> {
+  if (refusal.reason !== 'budget_unavailable') await holdToRates(c);
+  return new Refused(refusal);
+}
 
 function eventStream(c: Context<AppEnv>, { runId, deltas, done }: PromptStream): Response {
   const encoder = new TextEncoder();
@@ -101,11 +110,9 @@ function eventStream(c: Context<AppEnv>, { runId, deltas, done }: PromptStream):
     },
     cancel: (reason) => source.cancel(reason),
   });
-  return new Response(body, {
-    headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-pm-run-id': runId,
-    },
+  return c.body(body, 200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-pm-run-id': runId,
   });
 }

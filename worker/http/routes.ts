@@ -37,7 +37,7 @@ export type Caller =
 /** `actor` is set on every route whose access is a permission; `caller` also on those that are 'signed-in'. */
 export interface AppEnv {
   Bindings: Env;
-  Variables: { requestId: string; services: Services; actor: Actor; caller: Caller };
+  Variables: { requestId: string; services: Services; actor: Actor; caller: Caller; rateCounted?: true };
 }
 
 /** Call once per resource file. Validation failures are 422 `invalid` with issues. */

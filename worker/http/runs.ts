@@ -1,6 +1,6 @@
 /** GET /api/runs: every call, billed or not, from wherever it came. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { findRun, listRuns, type RunRow } from '../store/runs.ts';
+import { attemptsOf, findRun, listRuns, type RunRow } from '../store/runs.ts';
 import { Refused } from './errors.ts';
 import { answers, newRoutes, pageOf, pageQuery } from './routes.ts';
 
@@ -30,7 +30,24 @@ const runSchema = z
   })
   .openapi('Run');
 
-const shown = ({ teamId: _, lastSeq: __, ...row }: RunRow) => row;
+/** One call to a provider; billed ones are rows of the ledger, the others stand here only. */
+const attemptSchema = z
+  .object({
+    attempt: z.int(),
+    status: z.string(),
+    billed: z.boolean(),
+    provider: z.string(),
+    model: z.string(),
+    inputTokens: z.int(),
+    outputTokens: z.int(),
+    costNanoUsd: z.int(),
+    latencyMs: z.int(),
+    error: text,
+    createdAt: z.string(),
+  })
+  .openapi('RunAttempt');
+
+const shown = ({ teamId: _, lastSeq: __, failedAttempts: ___, ...row }: RunRow) => row;
 const filter = z.string().min(1).max(200).optional();
 
 export const runs = newRoutes()
@@ -61,12 +78,17 @@ export const runs = newRoutes()
       path: '/api/runs/{id}',
       summary: 'One run',
       request: { params: z.object({ id: z.string().max(200) }) },
-      responses: answers(200, 'The run.', runSchema),
+      responses: answers(
+        200,
+        'The run, and each of its attempts in order.',
+        runSchema.extend({ attemptDetails: z.array(attemptSchema) }).openapi('RunWithAttempts'),
+      ),
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const row = await findRun(c.get('services').db, c.get('actor').teamId, id);
+      const { db } = c.get('services');
+      const row = await findRun(db, c.get('actor').teamId, id);
       if (!row) throw new Refused({ reason: 'not_found', message: `There is no run "${id}".` });
-      return c.json(shown(row), 200);
+      return c.json({ ...shown(row), attemptDetails: await attemptsOf(db, row) }, 200);
     },
   );

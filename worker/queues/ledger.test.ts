@@ -5,6 +5,7 @@ import { settlementOf } from '../../tests/workers/settlement.ts';
 import { NO_USAGE } from '../domain/cost/usage.ts';
 import { services } from '../services.ts';
 import { carryToLedger, ledgerCut } from '../store/ledger.ts';
+import { attemptsOf, findRun } from '../store/runs.ts';
 import { drainOutbox } from './ledger.ts';
 
 const record = services(env);
@@ -97,6 +98,51 @@ describe('the outbox on its way to D1', () => {
         .bind(teamId)
         .first(),
     ).toEqual({ attempts: 2, status: 'succeeded', cost_nano_usd: 1000, input_tokens: 10, error: null });
+  });
+
+  it('B10: keeps the attempts of a run that did not succeed, in order and once, however often they are delivered', async () => {
+    const teamId = 'team_failed_attempts';
+    const at = '2026-11-20T12:16:00.000Z';
+    const failed = { status: 'failed', error: 'busy' } as const;
+    const rows: OutboxRow[] = [
+      { ...failed, billed: false, costNanoUsd: 0, usage: NO_USAGE },
+      { ...failed, attempt: 2, error: 'cut "off"' },
+      { attempt: 3, model: 'sandbox-large' },
+    ].map((over, index) => ({ seq: index + 1, at, settlement: settled(teamId, 'run_1', over) }));
+    const newId = () => record.newId('ledger');
+    await carryToLedger(env.DB, teamId, { rows: rows.slice(0, 2), newId });
+    await carryToLedger(env.DB, teamId, { rows, newId });
+    await carryToLedger(env.DB, teamId, { rows, newId });
+    const row = (await findRun(record.db, teamId, 'run_1'))!;
+    expect(row).toMatchObject({ attempts: 3, status: 'succeeded', costNanoUsd: 2000 });
+    const of = { status: 'failed', provider: 'sandbox', model: 'sandbox-small', latencyMs: 13 };
+    expect(row.failedAttempts).toEqual([
+      { ...of, at, attempt: 1, billed: false, error: 'busy' },
+      { ...of, at, attempt: 2, billed: true, error: 'cut "off"' },
+    ]);
+    const none = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
+    const some = { inputTokens: 10, outputTokens: 5, costNanoUsd: 1000 };
+    expect(await attemptsOf(record.db, row)).toEqual([
+      { ...of, ...none, createdAt: at, attempt: 1, billed: false, error: 'busy' },
+      { ...of, ...some, createdAt: at, attempt: 2, billed: true, error: 'cut "off"' },
+      {
+        ...of,
+        ...some,
+        createdAt: at,
+        attempt: 3,
+        billed: true,
+        error: null,
+        status: 'succeeded',
+        model: 'sandbox-large',
+      },
+    ]);
+  });
+
+  it('keeps nothing beside the row of a run whose only attempt succeeded', async () => {
+    const teamId = 'team_succeeded';
+    const rows = [{ seq: 1, settlement: settled(teamId, 'run_1'), at: '2026-11-20T12:16:00.000Z' }];
+    await carryToLedger(env.DB, teamId, { rows, newId: () => record.newId('ledger') });
+    expect((await findRun(record.db, teamId, 'run_1'))!.failedAttempts).toBeNull();
   });
 
   it('B15: a call that is free on purpose has its row, with cost 0 and a price', async () => {

@@ -82,6 +82,7 @@ function deploymentConnections({ vars }: CoreServices): LiveConnection[] {
       models: [],
       closed: false,
       trusted: true,
+      shared: true,
     }));
 }
 

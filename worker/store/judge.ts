@@ -40,6 +40,9 @@ export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_M
     // Asked once: were a yes lost on its way and asked for again, it would read as "repeated", which callers take for somebody else's.
     reserve: (request) => askOnce('reserve', (stub) => inTime(stub.reserve(request), reserveTimeoutMs)),
     settle: (settlement) => ask('settle', (stub) => stub.settle(settlement)),
+    // Asked once: a count that was lost on its way must not count twice.
+    useKey: (keyId, limits) =>
+      askOnce('useKey', (stub) => inTime(stub.useKey(keyId, limits), reserveTimeoutMs)),
     settleMany: (settlements) => ask('settleMany', (stub) => stub.settleMany(settlements)),
     renew: (runId, attempt, ttlMs) => ask('renew', (stub) => stub.renew(runId, attempt, ttlMs)),
     abandon: (runId, attempt) => ask('abandon', (stub) => stub.abandon(runId, attempt)),

@@ -1,11 +1,11 @@
 /** Team API keys. Only the SHA-256 of the whole key is stored: what is shown once cannot be shown again. */
 import { createHash } from 'node:crypto';
-import { and, desc, eq, gt, isNull, lt, min, or, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, lt, or } from 'drizzle-orm';
 import { apiKeyPrefix } from '../domain/access/api-key.ts';
 import type { Role } from '../domain/access/roles.ts';
 import type { Db } from '../services.ts';
 import { pageFrom, type PageOptions } from './page.ts';
-import { apiKey, ledger } from './schema.ts';
+import { apiKey } from './schema.ts';
 
 /** A key as it stands in D1, without its hash. Times are ISO. */
 export interface ApiKey {
@@ -82,16 +82,4 @@ export async function touchKey(db: Db, id: string, nowMs: number): Promise<void>
         or(isNull(apiKey.lastUsedAt), lt(apiKey.lastUsedAt, new Date(nowMs - 60_000).toISOString())),
       ),
     );
-}
-
-/** Input and output tokens booked to a key since a time (ISO), and when the first of them were booked (ISO, null for none). */
-export async function tokensOfKey(db: Db, { teamId, id }: Pick<ApiKey, 'teamId' | 'id'>, since: string) {
-  const [row] = await db
-    .select({
-      tokens: sql<number>`coalesce(sum(${ledger.inputTokens} + ${ledger.outputTokens}), 0)`,
-      first: min(ledger.createdAt),
-    })
-    .from(ledger)
-    .where(and(eq(ledger.teamId, teamId), gt(ledger.createdAt, since), eq(ledger.keyId, id)));
-  return row!;
 }

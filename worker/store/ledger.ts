@@ -58,12 +58,24 @@ function flat(row: OutboxRow, id: string) {
     rawUsage: s.rawUsage,
     latencyMs: Math.round(s.latencyMs),
     error: s.error ?? null,
+    // what GET /api/runs/:id tells of an attempt that the ledger does not, or not why it failed
+    failed: s.status === 'succeeded' ? null : failedAttemptOf(row),
     dimensions: dimensionsOf(row),
   };
 }
 
 /** Rows are carried in order, so those up to the newest archived one were carried before, though the ledger has them no more. */
 const ARCHIVED_SEQ = `coalesce((SELECT max_seq FROM ledger_archived WHERE team_id = ?1), 0)`;
+const failedAttemptOf = ({ settlement: s, at }: OutboxRow) => ({
+  attempt: s.attempt,
+  provider: s.provider,
+  model: s.model,
+  status: s.status,
+  billed: s.billed,
+  error: s.error?.slice(0, 300) ?? null,
+  latencyMs: Math.round(s.latencyMs),
+  at,
+});
 
 /** Only rows that are not in the ledger yet: that is why it must run before the ledger's own insert. */
 const ADD_TO_ROLLUPS = `
@@ -100,11 +112,12 @@ ON CONFLICT DO NOTHING`;
 const ADD_TO_RUNS = `
 INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
   latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, group_ids, tags,
-  last_seq, created_at)
+  failed_attempts, last_seq, created_at)
 SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', value ->> 'provider', value ->> 'model', 1,
   value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'latencyMs', value ->> 'error',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
-  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags', value ->> 'seq', value ->> 'at'
+  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags',
+  CASE WHEN value ->> 'failed' IS NOT NULL THEN json_array(value -> 'failed') END, value ->> 'seq', value ->> 'at'
 FROM json_each(?2) WHERE value ->> 'executionType' <> 'adjustment'
 ON CONFLICT (team_id, id) DO UPDATE SET
   status = excluded.status, provider = excluded.provider, model = excluded.model, error = excluded.error,
@@ -113,6 +126,9 @@ ON CONFLICT (team_id, id) DO UPDATE SET
   output_tokens = output_tokens + excluded.output_tokens,
   cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
   latency_ms = latency_ms + excluded.latency_ms,
+  failed_attempts = CASE
+    WHEN excluded.failed_attempts IS NULL OR json_array_length(run.failed_attempts) >= 50 THEN run.failed_attempts
+    ELSE json_insert(coalesce(run.failed_attempts, '[]'), '$[#]', excluded.failed_attempts -> '$[0]') END,
   last_seq = excluded.last_seq
 WHERE excluded.last_seq > run.last_seq`;
 

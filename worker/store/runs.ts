@@ -1,7 +1,7 @@
 /** Runs as the ledger's queue writes them: one row per run, its attempts summed up. */
-import { and, desc, eq, lt, or } from 'drizzle-orm';
+import { and, asc, desc, eq, lt, ne, or } from 'drizzle-orm';
 import type { Db } from '../services.ts';
-import { run } from './schema.ts';
+import { ledger, run } from './schema.ts';
 
 export type RunRow = typeof run.$inferSelect;
 
@@ -46,3 +46,58 @@ export async function listRuns(
 
 export const findRun = (db: Db, teamId: string, id: string): Promise<RunRow | undefined> =>
   db.query.run.findFirst({ where: and(eq(run.teamId, teamId), eq(run.id, id)) });
+
+/** One attempt of a run: its ledger row when it was billed, and what is known of it when it was not. */
+export interface RunAttempt {
+  attempt: number;
+  status: string;
+  billed: boolean;
+  provider: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+  latencyMs: number;
+  error: string | null;
+  createdAt: string;
+}
+
+const MAX_ATTEMPTS = 200;
+
+/** Every attempt of a run in order: billed ones from the ledger, the others from what stands on the run. */
+export async function attemptsOf(
+  db: Db,
+  { teamId, id, failedAttempts }: Pick<RunRow, 'teamId' | 'id' | 'failedAttempts'>,
+): Promise<RunAttempt[]> {
+  const rows = await db
+    .select()
+    .from(ledger)
+    .where(and(eq(ledger.teamId, teamId), eq(ledger.runId, id), ne(ledger.executionType, 'adjustment')))
+    .orderBy(asc(ledger.attempt))
+    .limit(MAX_ATTEMPTS);
+  const failed = failedAttempts ?? [];
+  const errors = new Map(failed.map(({ attempt, error }) => [attempt, error]));
+  const billed = rows.map((row): RunAttempt => ({
+    attempt: row.attempt,
+    status: row.status,
+    billed: true,
+    provider: row.provider,
+    model: row.model,
+    inputTokens: row.inputTokens,
+    outputTokens: row.outputTokens,
+    costNanoUsd: row.costNanoUsd,
+    latencyMs: row.latencyMs,
+    error: errors.get(row.attempt) ?? null,
+    createdAt: row.createdAt,
+  }));
+  const unbilled = failed
+    .filter((one) => !one.billed)
+    .map(({ at, ...one }): RunAttempt => ({
+      ...one,
+      inputTokens: 0,
+      outputTokens: 0,
+      costNanoUsd: 0,
+      createdAt: at,
+    }));
+  return [...billed, ...unbilled].sort((a, b) => a.attempt - b.attempt);
+}

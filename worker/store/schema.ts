@@ -1,6 +1,7 @@
 /** The only schema of D1: every table, drizzle first; migrations/ is made from it by `npm run db:generate`. Each table is described in docs/state.md. */
 import { sql } from 'drizzle-orm';
 import type { PriceBody } from '../domain/cost/price-input.ts';
+import type { Route } from '../domain/routing/route.ts';
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 
 const id = () => text('id').primaryKey();
@@ -202,6 +203,22 @@ export const providerConnection = sqliteTable(
   (t) => [uniqueIndex('provider_connection_of').on(t.teamId, t.provider, t.name)],
 );
 
+/** A name that a team's callers use as a model, and the models that stand behind it (domain/routing/route.ts). */
+export const modelRoute = sqliteTable(
+  'model_route',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    strategy: text('strategy').$type<Route['strategy']>().notNull(),
+    targets: json<Route['targets']>('targets').notNull(),
+    retry: json<Route['retry']>('retry').notNull(),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  (t) => [uniqueIndex('model_route_name').on(t.teamId, t.name)],
+);
+
 /** One data key per team, wrapped by the deployment's MASTER_KEY. */
 export const teamSecret = sqliteTable('team_secret', {
   teamId: text('team_id').primaryKey(),
@@ -360,6 +377,18 @@ export const rollup = sqliteTable(
 );
 
 /** Every run, billed or not; attempts that cost nothing stand here. A run's id is unique in its team: external usage brings its own. */
+export interface FailedAttempt {
+  attempt: number;
+  provider: string;
+  model: string;
+  status: 'failed' | 'cancelled';
+  billed: boolean;
+  error: string | null;
+  latencyMs: number;
+  /** ISO, when it was admitted */
+  at: string;
+}
+
 export const run = sqliteTable(
   'run',
   {
@@ -384,6 +413,8 @@ export const run = sqliteTable(
     keyId: text('key_id'),
     groupIds: json<string[]>('group_ids').notNull().default([]),
     tags: json<string[]>('tags').notNull().default([]),
+    /** attempts that did not succeed, billed or not, oldest first, at most 50; null = none. The billed ones' money is in the ledger */
+    failedAttempts: json<FailedAttempt[]>('failed_attempts'),
     /** outbox number of the newest attempt in here: a repeated delivery changes nothing */
     lastSeq: integer('last_seq').notNull(),
     createdAt: time('created_at').notNull(),
@@ -541,7 +572,7 @@ export const idempotency = sqliteTable(
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
 );
 
-/** Counts inside a window of time (wrong sign-ins, calls of a key); a row past `resetsAt` counts as none. */
+/** Counts inside a window of time (wrong sign-ins); a row past `resetsAt` counts as none. */
 export const rateWindow = sqliteTable('rate_window', {
   key: text('key').primaryKey(),
   count: integer('count').notNull(),

@@ -1,6 +1,6 @@
 /** The vocabulary of budgets: scope + window + limit + policy, and what the judge is asked and answers. */
 import { z } from 'zod';
-import type { BudgetExceeded } from '../refusal.ts';
+import type { BudgetExceeded, RateLimited, RateLimits, RateStanding } from '../refusal.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type { Result } from '../result.ts';
 
@@ -92,6 +92,8 @@ export interface ReserveRequest {
   /** hold's time to live in ms; renewed by renew() */
   ttlMs: number;
   executionType: ExecutionType;
+  /** the limits of the subject's key: looked at in the same turn (rates.ts). Absent = none apply */
+  rates?: RateLimits;
 }
 
 /** 'adjustment' is no call: the difference that a re-price job books, the only thing whose cost may be negative */
@@ -108,9 +110,14 @@ export interface Admission {
   repeated: boolean;
   /** ids of `warn` budgets that are over their limit */
   warnings: string[];
+  /** where the key stands after this call, when `rates` were given */
+  rate?: RateStanding;
 }
 
-export type ReserveRefusal = BudgetExceeded | { reason: 'model_unpriced'; model: string };
+export type ReserveRefusal = (BudgetExceeded | { reason: 'model_unpriced'; model: string } | RateLimited) & {
+  /** where the key stands, when `rates` were given */
+  rate?: RateStanding;
+};
 
 /** What became of one attempt. `billed: false` = the provider billed nothing: the hold is released, a run row is written, no ledger row. */
 export interface Settlement {

@@ -4,6 +4,7 @@ import type { Alert } from './alerts.ts';
 import { Books } from './books.ts';
 import type { Budget, Judge } from './budget.ts';
 import type { Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
+import { KeyRates } from './rates.ts';
 import type { ScopeKey } from './scopes.ts';
 
 const key = (runId: string, attempt: number) => `${runId} ${attempt}`;
@@ -77,9 +78,14 @@ export function openBooks(journal: MemoryJournal): Books {
 
 /** A Judge over books in memory, with the clock handed in. */
 export function memoryJudge(books: Books, now: () => number): Judge {
+  const rates = new KeyRates();
   return {
-    reserve: async (request) => books.reserve(request, now()),
-    settle: async (settlement) => books.settle(settlement, now()),
+    reserve: async (request) => rates.reserve(request, now(), () => books.reserve(request, now())),
+    async settle(settlement) {
+      const settled = books.settle(settlement, now());
+      rates.settle(settlement);
+      return settled;
+    },
     renew: async (runId, attempt, ttlMs) => books.renew(runId, attempt, now() + ttlMs),
     abandon: async (runId, attempt) => books.abandon(runId, attempt, now()),
   };

@@ -1,5 +1,7 @@
 /** Everything that one team's budget object is asked over RPC, beside judging. Thrown errors mean "could not ask". */
 import type { Alert } from './alerts.ts';
+import type { RateLimited, RateLimits, RateStanding } from '../refusal.ts';
+import type { Result } from '../result.ts';
 import type { Budget, BudgetStatus, Judge, OutboxRow, Settled, Settlement } from './budget.ts';
 
 /** What watchers of a team hear on GET /api/live. Money is in nano-USD, times are ISO. */
@@ -48,6 +50,8 @@ export interface Cut {
 export interface TeamJudge extends Judge {
   /** several settlements in one transaction, answered in order */
   settleMany(settlements: Settlement[]): Promise<Settled[]>;
+  /** counts one request of a key that makes no paid call (those are counted by reserve), or refuses it */
+  useKey(keyId: string, limits: RateLimits): Promise<Result<RateStanding, RateLimited>>;
 
   listBudgets(): Promise<BudgetStatus[]>;
   getBudget(id: string): Promise<BudgetStatus | null>;

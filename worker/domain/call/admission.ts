@@ -53,27 +53,29 @@ export async function admit(
   const capped = underMaxCost(request, route, { asked, bounds, choices: ask.choices });
   if (!capped.ok) return capped;
 
+  const mostPerChoice = underRate(request, { perChoice: capped.value, inputTokens, choices: ask.choices });
+
   const { price } = route;
   const judge = deps.judge(subject.teamId);
   // Where nothing is written (embeddings) there is nothing to lower.
-  const clampable = request.clampable && capped.value > 0;
+  const clampable = request.clampable && mostPerChoice > 0;
   const held = await hold({ ...request, clampable }, judge, deps, {
     provider: route.provider,
     model: route.model,
-    ceilingNanoUsd: price && ceilingOf(bounds(capped.value), price),
+    ceilingNanoUsd: price && ceilingOf(bounds(mostPerChoice), price),
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
     leastOutputTokens: ask.choices,
-    worstUsage: worstUsage(inputTokens, capped.value * ask.choices),
+    worstUsage: worstUsage(inputTokens, mostPerChoice * ask.choices),
     priceId: price?.id ?? null,
   });
   if (!held.ok) return held;
 
   const { clamped, heldNanoUsd, maxOutputTokens, warnings } = held.value;
   const affordable =
-    clamped && price ? outputTokensThatFit(bounds(capped.value), price, heldNanoUsd) : Infinity;
+    clamped && price ? outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) : Infinity;
   const room = Math.floor(Math.min(affordable, maxOutputTokens ?? Infinity) / ask.choices);
-  const fits = clamped ? Math.min(capped.value, Math.max(1, room)) : capped.value;
+  const fits = clamped ? Math.min(mostPerChoice, Math.max(1, room)) : mostPerChoice;
   const lowered = fits < asked;
   const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
     model: route.model,
@@ -127,6 +129,17 @@ function underMaxCost(
   });
 }
 
+/** Max tokens per choice that the key's whole minute can hold, lowered only where the caller allows it; else the judge refuses. */
+function underRate(
+  { clampable, rates }: PaidCallRequest,
+  { perChoice, inputTokens, choices }: { perChoice: number; inputTokens: number; choices: number },
+): number {
+  const limit = rates?.tokensPerMinute ?? null;
+  if (!clampable || limit === null) return perChoice;
+  const fits = Math.floor((limit - inputTokens) / choices);
+  return fits >= 1 ? Math.min(perChoice, fits) : perChoice;
+}
+
 interface Worst {
   provider: string;
   model: string;
@@ -143,7 +156,7 @@ async function hold(
   deps: PaidCallDeps,
   worst: Worst,
 ): Promise<Result<Admission, Refusal>> {
-  const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd } = request;
+  const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd, rates } = request;
   let answer: Awaited<ReturnType<Judge['reserve']>>;
   try {
     answer = await judge.reserve({
@@ -153,6 +166,7 @@ async function hold(
       executionType,
       clampable,
       executionLimitNanoUsd,
+      ...(rates ? { rates } : {}),
       ...worst,
       dispatching: true,
       ttlMs: HOLD_TTL_MS,
@@ -162,7 +176,9 @@ async function hold(
     deps.waitUntil(letGo(request, judge, worst).catch(() => {}));
     return err({ reason: 'budget_unavailable' });
   }
-  if (!answer.ok) return answer;
+  const { rate, ...said } = answer.ok ? answer.value : answer.error;
+  if (rate) request.onRate?.(rate);
+  if (!answer.ok) return err(said as Refusal);
   if (answer.value.repeated)
     return err({ reason: 'conflict', message: `Attempt ${attempt} of ${runId} was already made.` });
   return answer;

@@ -4,7 +4,7 @@
  * and the caller sees its end only after it was settled.
  */
 import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
-import type { Refusal } from '../refusal.ts';
+import type { RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
@@ -15,6 +15,7 @@ import type {
   WireFormat,
 } from '../contracts/provider.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
+import type { JsonText } from '../data/json-text.ts';
 
 export interface PaidCallRequest {
   runId: string;
@@ -24,6 +25,8 @@ export interface PaidCallRequest {
   format: WireFormat;
   /** wire-format body; `model` inside is what the caller named: "gpt-4o", "sandbox-small" or "<provider>/<model>" */
   body: Record<string, unknown>;
+  /** the text that `body` was read out of, when a caller sent one: it goes on as he wrote it */
+  original?: JsonText;
   stream: boolean;
   /** the caller's headers that go on to the provider; default none */
   headers?: Readonly<Record<string, string>>;
@@ -31,6 +34,10 @@ export interface PaidCallRequest {
   clampable: boolean;
   maxCostNanoUsd?: number | null;
   executionLimitNanoUsd?: number | null;
+  /** the limits per minute of the key that calls; absent = none apply */
+  rates?: RateLimits;
+  /** hears where the key stands, whether the call is admitted or not */
+  onRate?(standing: RateStanding): void;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
   timeoutMs?: number;
@@ -56,6 +63,8 @@ export interface PaidAnswer {
   receipt: CallReceipt;
   /** the provider's body, byte for byte */
   bodyText: string;
+  /** what the provider's headers say beside it (provider-headers.ts) */
+  headers: Record<string, string>;
   /** the assistant's text */
   text: string;
 }
@@ -69,6 +78,8 @@ export interface PaidStream {
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
   budgetWarnings: string[];
+  /** what the provider's headers say (provider-headers.ts) */
+  headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
 }
 

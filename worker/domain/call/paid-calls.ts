@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../result.ts';
 import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
+import { shownHeaders } from './provider-headers.ts';
 import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
 
 const RENEW_EVERY_MS = 15_000;
@@ -35,7 +36,8 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(refusal);
     if (!receipt) return err(NOT_BOOKED);
-    return ok({ receipt, bodyText: bodyText!, text });
+    const headers = shownHeaders(sent.value.headers, admitted.route.connection);
+    return ok({ receipt, bodyText: bodyText!, headers, text });
   } finally {
     flight.land();
   }
@@ -115,6 +117,7 @@ function send(
   const outgoing: ForwardRequest = {
     format: request.format,
     body,
+    ...(request.original ? { original: request.original } : {}),
     stream: request.stream,
     ...(request.headers ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,

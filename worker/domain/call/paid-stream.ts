@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../result.ts';
 import type { Admitted } from './admission.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import type { Flight } from './paid-calls.ts';
+import { shownHeaders } from './provider-headers.ts';
 import { NOT_BOOKED, settle, type Outcome } from './settling.ts';
 import { SseSplitter, type SseEvent } from './sse.ts';
 
@@ -57,6 +58,7 @@ export async function paidStream(
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
     budgetWarnings: admitted.budgetWarnings,
+    headers: shownHeaders(response.headers, route.connection),
     done,
   });
 }

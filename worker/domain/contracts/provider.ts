@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Usage } from '../cost/usage.ts';
+import type { JsonText } from '../data/json-text.ts';
 import type { Result } from '../result.ts';
 
 export type WireFormat =
@@ -17,12 +18,16 @@ export interface Connection {
   apiKey: string;
   baseUrl: string | null;
   headers: Record<string, string>;
+  /** true = the deployment's, for every team: what its provider tells of its limits is nobody's business */
+  shared?: boolean;
 }
 
 export interface ForwardRequest {
   format: WireFormat;
   /** the wire format's own JSON body, as it goes upstream */
   body: Record<string, unknown>;
+  /** the caller's own text, whose digits and order are kept where `body` says the same (`textOf`); none where we wrote the body */
+  original?: JsonText;
   stream: boolean;
   /** the caller's own headers that are part of the wire format (API version, betas); default none */
   headers?: Readonly<Record<string, string>>;
@@ -33,7 +38,7 @@ export interface ForwardRequest {
 }
 
 /** Asks only how many tokens a request's input has; costs nothing. */
-export type InputCountRequest = Pick<ForwardRequest, 'format' | 'body' | 'headers' | 'signal'>;
+export type InputCountRequest = Pick<ForwardRequest, 'format' | 'body' | 'original' | 'headers' | 'signal'>;
 
 /** engine.md rule 5: not_sent is safe to retry, refused is pointless to retry, unknown may have been billed. */
 export interface ProviderFailure {

@@ -31,6 +31,9 @@ export interface RunPromptRequest extends VersionWish {
   onDisconnect?: 'drain' | 'cancel';
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** of the key that calls: see PaidCallRequest */
+  rates?: PaidCallRequest['rates'];
+  onRate?: PaidCallRequest['onRate'];
 }
 
 export interface PromptRun {
@@ -135,6 +138,7 @@ async function ask(
       onDisconnect: request.onDisconnect ?? 'cancel',
       signal: request.signal,
       timeoutMs: request.timeoutMs,
+      ...(request.rates ? { rates: request.rates, onRate: request.onRate } : {}),
     },
   });
 }

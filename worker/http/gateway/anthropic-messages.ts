@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { JsonText } from '../../domain/data/json-text.ts';
 import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { newRoutes, type AppEnv } from '../routes.ts';
@@ -43,9 +44,9 @@ const createMessage = paidEndpoint(endpoint);
 
 /** Free: the provider's own count where it has one, else our estimate; `x-pm-count-source` says which. */
 async function countTokens(c: Context<AppEnv>): Promise<Response> {
-  let body: Record<string, unknown>;
+  let original: JsonText;
   try {
-    body = await sentBody(c, countSchema);
+    original = await sentBody(c, countSchema);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     return refusedAnswer(c, endpoint, error.refusal);
@@ -53,7 +54,8 @@ async function countTokens(c: Context<AppEnv>): Promise<Response> {
   const counted = await c.get('services').countInput({
     teamId: c.get('actor').teamId,
     format: 'anthropic_messages',
-    body,
+    body: original.value,
+    original,
     headers: headersOf(c),
     signal: c.req.raw.signal,
   });

@@ -6,8 +6,10 @@ import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { CallReceipt, PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
+import { outlineOf, type JsonText } from '../../domain/data/json-text.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { answerTo, Refused, type ErrorAnswer } from '../errors.ts';
+import { countedByReserve, holdToRates } from '../key-limits.ts';
 import { issuesOf, type AppEnv } from '../routes.ts';
 import { subjectOf, wishesOf } from './request-headers.ts';
 
@@ -32,12 +34,12 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
   return async function pay(c) {
     const { paidCalls, newId } = c.get('services');
     const runId = newId('run');
-    const refused = (refusal: Refusal, headers: Record<string, string> = {}) =>
-      refusedAnswer(c, endpoint, refusal, headers);
+    const refused = async (refusal: Refusal, headers: Record<string, string> = {}) =>
+      refusedAnswer(c, endpoint, await countedRefusal(c, refusal), headers);
     let request: PaidCallRequest;
     try {
-      const sent = await sentBody(c, endpoint.schema);
-      const body = endpoint.bodyOf?.(c, sent) ?? sent;
+      const original = await sentBody(c, endpoint.schema);
+      const body = endpoint.bodyOf?.(c, original.value) ?? original.value;
       request = {
         runId,
         attempt: 1,
@@ -45,9 +47,11 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         executionType: 'gateway',
         format: endpoint.format,
         body,
+        original,
         stream: endpoint.streams?.(c, body) ?? body.stream === true,
         ...(endpoint.headersOf ? { headers: endpoint.headersOf(c) } : {}),
         ...wishesOf(c),
+        ...countedByReserve(c),
         signal: c.req.raw.signal,
       };
     } catch (error) {
@@ -57,23 +61,21 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
     if (request.stream) {
       const stream = await paidCalls.stream(request);
       if (!stream.ok) return refused(stream.error, { 'x-pm-run-id': runId });
-      return new Response(stream.value.body, {
-        headers: {
-          'content-type': 'text/event-stream; charset=utf-8',
-          'cache-control': 'no-store',
-          ...runHeaders(runId, stream.value),
-        },
+      return c.body(stream.value.body, 200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        ...stream.value.headers,
+        ...runHeaders(runId, stream.value),
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText } = answer.value;
-    return new Response(bodyText, {
-      headers: {
-        'content-type': 'application/json',
-        'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
-        ...runHeaders(runId, receipt),
-      },
+    const { receipt, bodyText, headers } = answer.value;
+    return c.body(bodyText, 200, {
+      ...headers,
+      'content-type': 'application/json',
+      'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
+      ...runHeaders(runId, receipt),
     });
   };
 }
@@ -88,19 +90,43 @@ export const runHeaders = (
   ...(budgetWarnings.length === 0 ? {} : { 'x-pm-budget-warning': budgetWarnings.slice(0, 50).join(',') }),
 });
 
-/** The body as it was sent. Refused with 400 when it is no JSON, with 422 and the field when it makes no sense. */
-export async function sentBody(c: Context<AppEnv>, schema: z.ZodType): Promise<Json> {
-  let body: unknown;
+/** A request that never came to its reservation counts for its key's minute too, and may be refused by it instead. */
+async function countedRefusal(c: Context<AppEnv>, refusal: Refusal): Promise<Refusal> {
+  if (refusal.reason === 'budget_unavailable') return refusal;
   try {
-    body = await c.req.json();
-  } catch (cause) {
-    // A body over the limit is the limit's refusal, not bad JSON.
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new Refused({ reason: 'malformed', message: 'The body is not valid JSON.' });
+    await holdToRates(c);
+    return refusal;
+  } catch (error) {
+    if (error instanceof Refused) return error.refusal;
+    throw error;
   }
-  const looked = schema.safeParse(body);
+}
+
+/** Deeper than any schema of a tool; what reads bodies recurses, and the stack is not the caller's to exhaust. */
+const MAX_DEPTH = 256;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+const malformed = (message: string) => new Refused({ reason: 'malformed', message });
+
+/** The body as it was sent. Refused with 400 when it is no JSON, with 422 and the field when it makes no sense. */
+export async function sentBody(c: Context<AppEnv>, schema: z.ZodType): Promise<JsonText> {
+  // A body over the limit is the limit's refusal, and throws here.
+  const bytes = await c.req.arrayBuffer();
+  let text: string;
+  let value: unknown;
+  try {
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw malformed(
+      cause instanceof SyntaxError ? 'The body is not valid JSON.' : 'The body is not valid UTF-8.',
+    );
+  }
+  if (outlineOf(text).depth > MAX_DEPTH)
+    throw malformed(`The body is nested more than ${MAX_DEPTH} levels deep.`);
+  const looked = schema.safeParse(value);
   if (!looked.success) throw new Refused({ reason: 'invalid', issues: issuesOf(looked.error) });
-  return body as Json;
+  return { text, value: value as Json };
 }
 
 export function refusedAnswer(

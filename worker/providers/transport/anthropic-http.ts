@@ -10,6 +10,7 @@ import type {
   ProviderDeps,
   ProviderFailure,
 } from '../../domain/contracts/provider.ts';
+import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import {
   connectionFailure,
@@ -37,9 +38,10 @@ export function forwardAnthropic(
   return attempt(connection, deps, (client) =>
     client
       .post('/v1/messages', {
-        body: request.body,
+        body: textOf(request.body, request.original),
         stream: request.stream,
         headers: {
+          'content-type': 'application/json',
           ...request.headers,
           'idempotency-key': request.idempotencyKey,
           accept: request.stream ? 'text/event-stream' : 'application/json',
@@ -61,8 +63,8 @@ export async function countAnthropic(
   const answer = await attempt(connection, deps, (client) =>
     client
       .post('/v1/messages/count_tokens', {
-        body: request.body,
-        headers: { ...request.headers },
+        body: textOf(request.body, request.original),
+        headers: { 'content-type': 'application/json', ...request.headers },
         signal: request.signal,
         timeout: TEST_TIMEOUT_MS,
         maxRetries: 0,

@@ -8,6 +8,7 @@ import type {
   ProviderDeps,
   ProviderFailure,
 } from '../../domain/contracts/provider.ts';
+import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import {
   connectionFailure,
@@ -39,7 +40,7 @@ export async function forwardGemini(
     signal: request.signal,
     init: {
       method: 'POST',
-      body: JSON.stringify(body),
+      body: textOf(body, request.original),
       headers: { 'content-type': 'application/json', 'idempotency-key': request.idempotencyKey },
     },
   });

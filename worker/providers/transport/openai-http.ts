@@ -9,6 +9,7 @@ import type {
   ProviderDeps,
   ProviderFailure,
 } from '../../domain/contracts/provider.ts';
+import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import {
   connectionFailure,
@@ -40,9 +41,10 @@ export async function forwardOpenai(
   return attempt(connection, deps, (client) =>
     client
       .post(path, {
-        body: request.body,
+        body: textOf(request.body, request.original),
         stream: request.stream,
         headers: {
+          'content-type': 'application/json',
           'idempotency-key': request.idempotencyKey,
           accept: request.stream ? 'text/event-stream' : 'application/json',
         },
