@@ -4,7 +4,7 @@ import { NO_USAGE } from '../worker/domain/cost/usage.ts';
 import { drainOutbox } from '../worker/queues/ledger.ts';
 import { consume } from '../worker/queues/index.ts';
 import { services } from '../worker/services.ts';
-import { ledgerCut } from '../worker/store/ledger.ts';
+import { ledgerCut } from '../worker/store/ledger-cut.ts';
 
 export { TeamBudget } from '../durable/team-budget.ts';
 /** the bench runs no workflows; the binding only wants a class */

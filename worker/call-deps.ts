@@ -69,7 +69,7 @@ async function listens(url: string): Promise<boolean> {
   return answer;
 }
 
-export function callDeps(services: CoreServices): PaidCallDeps {
+export function callDeps(services: CoreServices, toProviders: ProviderDeps): PaidCallDeps {
   const { counter, prices } = services;
   return {
     judge: (teamId) => services.judge(teamId),
@@ -90,6 +90,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
         model,
         connection,
         price,
+        priceOfModel: (other) => prices.lookup(connection.provider, other, at, overrides),
         info: prices.info(connection.provider, model),
       });
     },
@@ -97,7 +98,7 @@ export function callDeps(services: CoreServices): PaidCallDeps {
       const provider = providerOf(route.provider)!;
       const connection = route.connection as LiveConnection;
       if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
-      return provider.forward(request, connection, providerDeps(services));
+      return provider.forward(request, connection, toProviders);
     },
     count: {
       request: async (route, format, body) =>
@@ -109,10 +110,6 @@ export function callDeps(services: CoreServices): PaidCallDeps {
       after(ms, task) {
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);
-      },
-      every(ms, task) {
-        const timer = setInterval(task, ms);
-        return () => clearInterval(timer);
       },
     },
     waitUntil,
@@ -154,7 +151,7 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 
 /** Counts a request's input for free. `body.model` is what the caller named, as in a paid call. */
 export const inputCounter =
-  (services: CoreServices, { route }: Pick<PaidCallDeps, 'route'>) =>
+  (services: CoreServices, toProviders: ProviderDeps, { route }: Pick<PaidCallDeps, 'route'>) =>
   async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
     const { format, body } = ask;
     const routed = await route({ teamId, model: String(body.model), format });
@@ -167,7 +164,7 @@ export const inputCounter =
       const counted = await provider.countInput(
         { ...ask, body: { ...body, model } },
         connection,
-        providerDeps(services),
+        toProviders,
       );
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));

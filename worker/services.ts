@@ -100,7 +100,8 @@ export function services(env: Env): Services {
       team,
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const deps = callDeps(core);
+    const toProviders = providerDeps(core);
+    const deps = callDeps(core, toProviders);
     const calls = paidCalls(deps);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
@@ -109,9 +110,9 @@ export function services(env: Env): Services {
     };
     record = {
       ...core,
-      providerDeps: providerDeps(core),
+      providerDeps: toProviders,
       paidCalls: calls,
-      countInput: inputCounter(core, deps),
+      countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };

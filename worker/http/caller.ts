@@ -32,12 +32,11 @@ async function keyOf(c: Context<AppEnv>, text: string): Promise<ApiKey> {
   const { db, now } = c.get('services');
   const key = text.trim();
   if (!isApiKey(key)) throw refusedKey();
-  const hash = hashKey(key);
-  let found = rememberedKey(hash, now());
+  let found = rememberedKey(key, now());
   if (!found) {
-    found = await findKeyByHash(db, hash);
+    found = await findKeyByHash(db, hashKey(key));
     if (!found) throw refusedKey();
-    rememberKey(hash, found, now());
+    rememberKey(key, found, now());
   }
   if (found.expiresAt !== null && Date.parse(found.expiresAt) <= now()) throw refusedKey();
   if (found.lastUsedAt === null || Date.parse(found.lastUsedAt) < now() - TOUCH_MS) {

@@ -7,22 +7,22 @@ export const KEY_CACHE_SIZE = 1_000;
 
 const remembered = new Map<string, { key: ApiKey; untilMs: number }>();
 
-/** By the key's hash; null when it has to be looked up. */
-export function rememberedKey(hash: string, nowMs: number): ApiKey | null {
-  const entry = remembered.get(hash);
+/** By the key's own text (hashing it costs more than all the rest of this); null when it has to be looked up. */
+export function rememberedKey(text: string, nowMs: number): ApiKey | null {
+  const entry = remembered.get(text);
   if (!entry) return null;
   if (nowMs < entry.untilMs) return entry.key;
-  remembered.delete(hash);
+  remembered.delete(text);
   return null;
 }
 
 /** The oldest entry leaves when the cache is full. */
-export function rememberKey(hash: string, key: ApiKey, nowMs: number): void {
-  remembered.delete(hash);
+export function rememberKey(text: string, key: ApiKey, nowMs: number): void {
+  remembered.delete(text);
   if (remembered.size >= KEY_CACHE_SIZE) remembered.delete(remembered.keys().next().value!);
-  remembered.set(hash, { key, untilMs: nowMs + KEY_CACHE_MS });
+  remembered.set(text, { key, untilMs: nowMs + KEY_CACHE_MS });
 }
 
 export function forgetKey(keyId: string): void {
-  for (const [hash, { key }] of remembered) if (key.id === keyId) remembered.delete(hash);
+  for (const [text, { key }] of remembered) if (key.id === keyId) remembered.delete(text);
 }

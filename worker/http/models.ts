@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { resolveModel } from '../domain/call/resolve-model.ts';
 import { priceBodyOf, priceInputFields } from '../domain/cost/price-input.ts';
 import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
-import { ratesSchema, type ModelInfo, type Price } from '../domain/cost/price.ts';
+import { priceSchema, ratesSchema, type ModelInfo, type Price } from '../domain/cost/price.ts';
 import type { CoreServices } from '../services.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { connectionsOf, listConnections, type ShownConnection } from '../store/connections.ts';
@@ -23,12 +23,14 @@ const modelSchema = z
     maxOutputTokens: z.int().nullable(),
     /** whole pico-USD per token (micro-USD per million tokens); null = no price */
     prices: ratesSchema
-      .extend({
-        picoUsdPerWebSearch: z.int().optional(),
-        picoUsdPerRequest: z.int().optional(),
-        /** above so many input tokens the WHOLE request has these rates */
-        tiers: z.array(z.object({ aboveInputTokens: z.int(), rates: ratesSchema })),
-      })
+      .extend(
+        priceSchema
+          .omit({ id: true, provider: true, model: true, effectiveFrom: true, source: true, rates: true })
+          .extend({
+            /** above so many input tokens the WHOLE request has these rates */
+            tiers: z.array(z.object({ aboveInputTokens: z.int(), rates: ratesSchema })),
+          }).shape,
+      )
       .nullable(),
     priceId: z.string().nullable(),
     effectiveFrom: z.iso.datetime().nullable(),
@@ -148,18 +150,18 @@ function shown(info: ModelInfo, price: Price | null, connected: boolean): z.infe
   return {
     id,
     ...known,
-    prices: price && {
-      ...price.rates,
-      tiers: price.tiers,
-      picoUsdPerWebSearch: price.picoUsdPerWebSearch,
-      picoUsdPerRequest: price.picoUsdPerRequest,
-    },
+    prices: price && pricesOf(price),
     priceId: price?.id ?? null,
     effectiveFrom: price?.effectiveFrom ?? null,
     source: price?.source ?? null,
     connected,
   };
 }
+
+const pricesOf = ({ rates, ...price }: Price) => {
+  const { id: _, provider: __, model: ___, effectiveFrom: ____, source: _____, ...more } = price;
+  return { ...rates, ...more };
+};
 
 const unknownModel = ({ provider, model }: ModelRef): ModelInfo => ({
   provider,

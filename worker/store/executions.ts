@@ -172,7 +172,7 @@ export async function lateExecutions(db: Db, nowMs: number, limit: number): Prom
 /** Teams that started something since then. */
 export async function activeTeams(db: Db, sinceIso: string): Promise<string[]> {
   const rows = await db.all<{ team_id: string }>(
-    sql`SELECT team_id FROM api_key WHERE last_used_at > ${sinceIso} UNION SELECT team_id FROM execution WHERE ended_at IS NULL UNION SELECT team_id FROM run WHERE created_at > ${sinceIso}`,
+    sql`SELECT team_id FROM api_key WHERE last_used_at > ${sinceIso} UNION SELECT team_id FROM execution WHERE ended_at IS NULL UNION SELECT id FROM organization WHERE EXISTS (SELECT 1 FROM run WHERE run.team_id = organization.id AND run.created_at > ${sinceIso})`,
   );
   return rows.map((row) => row.team_id);
 }

@@ -74,13 +74,16 @@ export async function groupNameTaken(db: Db, teamId: string, name: string, excep
   return found !== undefined && found.id !== exceptId;
 }
 
-/** The groups that a member is in now. */
-export async function groupsOfMember(db: Db, memberId: string): Promise<string[]> {
+/** The groups that each of these members is in now; who is in none is absent. */
+export async function groupsOfMembers(db: Db, memberIds: readonly string[]): Promise<Map<string, string[]>> {
+  const groups = new Map<string, string[]>();
+  if (memberIds.length === 0) return groups;
   const rows = await db
-    .select({ groupId: teamGroupMember.groupId })
+    .select({ memberId: teamGroupMember.memberId, groupId: teamGroupMember.groupId })
     .from(teamGroupMember)
-    .where(eq(teamGroupMember.memberId, memberId));
-  return rows.map((row) => row.groupId);
+    .where(among(teamGroupMember.memberId, memberIds));
+  for (const { memberId, groupId } of rows) groups.set(memberId, [...(groups.get(memberId) ?? []), groupId]);
+  return groups;
 }
 
 /** Those of the ids that are members, or keys, of the team. */

@@ -1,7 +1,7 @@
 /** Reading the ledger: newest first, filtered, page by page. */
-import { and, desc, eq, gte, lt, lte, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, gte, lt, lte, or, sql, type AnyColumn } from 'drizzle-orm';
 import type { Db } from '../services.ts';
-import { ledger, ledgerArchived, run } from './schema.ts';
+import { ledger, ledgerCheckpoint, run } from './schema.ts';
 
 export interface LedgerFilter {
   executionId?: string;
@@ -69,23 +69,33 @@ export async function ledgerPage(
   return { data, nextCursor: rows.length > limit && last ? `${last.createdAt}~${last.id}` : null };
 }
 
-/** The cost of an attempt that stands in the ledger, null when it does not. Of an archived one its run still knows the cost. */
-export async function ledgerCostOf(
+/** What those runs of a list cost whose attempt stands in the ledger already. Of rows that retention removed the run still knows it. */
+export async function ledgerCostsOf(
   db: Db,
   teamId: string,
-  runId: string,
-  attempt: number,
-): Promise<number | null> {
-  const row = await db.query.ledger.findFirst({
-    columns: { costNanoUsd: true },
-    where: and(eq(ledger.teamId, teamId), eq(ledger.runId, runId), eq(ledger.attempt, attempt)),
-  });
-  if (row) return row.costNanoUsd;
-  const archived = await db
-    .select({ costNanoUsd: run.costNanoUsd })
-    .from(run)
-    .innerJoin(ledgerArchived, eq(ledgerArchived.teamId, run.teamId))
-    .where(and(eq(run.teamId, teamId), eq(run.id, runId), lte(run.lastSeq, ledgerArchived.maxSeq)))
-    .limit(1);
-  return archived[0]?.costNanoUsd ?? null;
+  { runIds, attempt }: { runIds: readonly string[]; attempt: number },
+): Promise<Map<string, number>> {
+  if (runIds.length === 0) return new Map();
+  const among = (column: AnyColumn) =>
+    sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(runIds)}))`;
+  const [rows, removed] = await db.batch([
+    db
+      .select({ runId: ledger.runId, costNanoUsd: ledger.costNanoUsd })
+      .from(ledger)
+      .where(and(eq(ledger.teamId, teamId), among(ledger.runId), eq(ledger.attempt, attempt))),
+    db
+      .select({ runId: run.id, costNanoUsd: run.costNanoUsd })
+      .from(run)
+      .innerJoin(ledgerCheckpoint, eq(ledgerCheckpoint.teamId, run.teamId))
+      .where(
+        and(
+          eq(run.teamId, teamId),
+          among(run.id),
+          gt(ledgerCheckpoint.carriedRows, 0),
+          lte(run.lastSeq, ledgerCheckpoint.seq),
+          lt(run.createdAt, ledgerCheckpoint.carriedBefore),
+        ),
+      ),
+  ]);
+  return new Map([...removed, ...rows].map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
 }

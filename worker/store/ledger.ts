@@ -64,8 +64,8 @@ function flat(row: OutboxRow, id: string) {
   };
 }
 
-/** Rows are carried in order, so those up to the newest archived one were carried before, though the ledger has them no more. */
-const ARCHIVED_SEQ = `coalesce((SELECT max_seq FROM ledger_archived WHERE team_id = ?1), 0)`;
+/** Rows are carried in order, so those up to the checkpoint were carried before, also where retention has removed them since. */
+const CHECKPOINT_SEQ = `coalesce((SELECT seq FROM ledger_checkpoint WHERE team_id = ?1), 0)`;
 const failedAttemptOf = ({ settlement: s, at }: OutboxRow) => ({
   attempt: s.attempt,
   provider: s.provider,
@@ -83,7 +83,7 @@ INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_t
 SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', sum(r.value ->> 'executionType' <> 'adjustment'),
   sum(r.value ->> 'inputTokens'), sum(r.value ->> 'outputTokens'), sum(r.value ->> 'cost')
 FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
-WHERE r.value ->> 'billed' = 1 AND r.value ->> 'seq' > ${ARCHIVED_SEQ} AND NOT EXISTS (
+WHERE r.value ->> 'billed' = 1 AND r.value ->> 'seq' > ${CHECKPOINT_SEQ} AND NOT EXISTS (
   SELECT 1 FROM ledger AS l
   WHERE l.team_id = ?1 AND l.run_id = r.value ->> 'runId' AND l.attempt = r.value ->> 'attempt')
 GROUP BY 2, 3, 4
@@ -105,7 +105,7 @@ SELECT value ->> 'id', ?1, value ->> 'seq', value ->> 'runId', value ->> 'attemp
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
   value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
   value ->> 'latencyMs', value ->> 'at'
-FROM json_each(?2) WHERE value ->> 'billed' = 1 AND value ->> 'seq' > ${ARCHIVED_SEQ}
+FROM json_each(?2) WHERE value ->> 'billed' = 1 AND value ->> 'seq' > ${CHECKPOINT_SEQ}
 ON CONFLICT DO NOTHING`;
 
 /** One row per run: its attempts are added up, its newest attempt names its end. An adjustment is no run. */
@@ -143,35 +143,4 @@ export async function carryToLedger(
   await db.batch(
     [ADD_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) => db.prepare(sql).bind(teamId, json)),
   );
-}
-
-/** D1's side of a reconciliation, read in one transaction: the sums, and how far the ledger goes. */
-export interface LedgerCut {
-  /** rows, and what retention took out of them */
-  ledgerNanoUsd: number;
-  /** the part of it that stands in no row any more */
-  archivedNanoUsd: number;
-  rollupNanoUsd: number;
-  watermarkSeq: number;
-}
-
-export async function ledgerCut(db: D1Database, teamId: string): Promise<LedgerCut> {
-  const read = (sql: string) => db.prepare(sql).bind(teamId);
-  const [ledger, archived, rollup] = await db.batch<{ cost: number; seq: number }>([
-    read(
-      'SELECT coalesce(sum(cost_nano_usd), 0) AS cost, coalesce(max(seq), 0) AS seq FROM ledger WHERE team_id = ?',
-    ),
-    read('SELECT cost_nano_usd AS cost, max_seq AS seq FROM ledger_archived WHERE team_id = ?'),
-    read(
-      "SELECT coalesce(sum(cost_nano_usd), 0) AS cost, 0 AS seq FROM rollup WHERE team_id = ? AND dimension = 'team'",
-    ),
-  ]);
-  const rows = ledger!.results[0]!;
-  const gone = archived!.results[0] ?? { cost: 0, seq: 0 };
-  return {
-    ledgerNanoUsd: rows.cost + gone.cost,
-    archivedNanoUsd: gone.cost,
-    rollupNanoUsd: rollup!.results[0]!.cost,
-    watermarkSeq: Math.max(rows.seq, gone.seq),
-  };
 }

@@ -2,7 +2,8 @@
 import type { ExecutionType, Settlement } from '../domain/budget/budget.ts';
 import { costOf } from '../domain/cost/cost.ts';
 import type { Price } from '../domain/cost/price.ts';
-import { NO_USAGE, usageSchema, type UsageSource } from '../domain/cost/usage.ts';
+import { priceIdOf, withFlaggedServing } from '../domain/cost/service-tier.ts';
+import { NO_USAGE, usageSchema, type Usage, type UsageSource } from '../domain/cost/usage.ts';
 import type { CoreServices } from '../services.ts';
 
 /** More rows than this in one job are refused: the period must be narrowed. */
@@ -47,6 +48,7 @@ interface Row {
   key_id: string | null;
   group_ids: string;
   tags: string;
+  flags: string;
   usage_json: string;
   created_at: string;
 }
@@ -78,14 +80,20 @@ export async function repriced(
   if (results.length > REPRICE_ROWS) return null;
   const sum: Repriced = { rows: 0, unpriced: 0, beforeNanoUsd: 0, afterNanoUsd: 0, adjustments: [] };
   for (const row of results) {
-    const price = priceOf({ provider: row.provider, model: row.model, at: row.created_at });
+    const priceOfModel = (model: string) => priceOf({ provider: row.provider, model, at: row.created_at });
+    const price = priceOfModel(row.model);
     const before = row.cost_nano_usd + row.adjusted;
-    const after = price ? costOf(usageSchema.parse(JSON.parse(row.usage_json)), price) : before;
+    const usage = withFlaggedServing(
+      usageSchema.parse(JSON.parse(row.usage_json)),
+      JSON.parse(row.flags) as string[],
+    );
+    const after = price ? costOf(usage, price, priceOfModel) : before;
     sum.rows += 1;
     sum.beforeNanoUsd += before;
     sum.afterNanoUsd += after;
     if (!price) sum.unpriced += 1;
-    else if (after !== before) sum.adjustments.push(adjustmentOf(teamId, row, { before, after, price }));
+    else if (after !== before)
+      sum.adjustments.push(adjustmentOf(teamId, row, { before, after, price, usage }));
   }
   return sum;
 }
@@ -94,7 +102,7 @@ export async function repriced(
 function adjustmentOf(
   teamId: string,
   row: Row,
-  { before, after, price }: { before: number; after: number; price: Price },
+  { before, after, price, usage }: { before: number; after: number; price: Price; usage: Usage },
 ): Settlement {
   return {
     runId: `adj_${row.id}`,
@@ -121,7 +129,7 @@ function adjustmentOf(
     source: row.source,
     flags: [ADJUSTMENT],
     priced: true,
-    priceId: price.id,
+    priceId: priceIdOf(price, usage),
     rawUsage: JSON.stringify({ adjusts: { runId: row.run_id, attempt: row.attempt }, before, after }),
     latencyMs: 0,
     occurredAt: row.created_at,

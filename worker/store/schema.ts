@@ -89,7 +89,7 @@ export const organization = sqliteTable('organization', {
   plan: text('plan').notNull().default('enterprise'),
   /** when the budget object cannot be asked: 'refuse' (503) or 'allow' (made, and booked later) */
   onBudgetUnavailable: text('on_budget_unavailable').notNull().default('refuse'),
-  /** ledger rows older than this are summed up and deleted (ledger_archived); null = kept for ever */
+  /** ledger rows older than this are removed (worker/cron/retention.ts); null = kept for ever */
   ledgerRetentionDays: integer('ledger_retention_days'),
   createdAt: stamp('created_at').notNull(),
 });
@@ -309,21 +309,6 @@ export const ledger = sqliteTable(
   ],
 );
 
-/** What retention took out of a team's ledger, summed up in the same batch: ledger + this = rollups = counters, for ever. */
-export const ledgerArchived = sqliteTable(
-  'ledger_archived',
-  {
-    teamId: text('team_id').primaryKey(),
-    rows: integer('rows').notNull(),
-    costNanoUsd: money('cost_nano_usd').notNull(),
-    /** the highest outbox number among them: rows up to it stand (or stood) in the ledger and are never carried again */
-    maxSeq: integer('max_seq').notNull(),
-    /** the newest instant among them */
-    through: time('through').notNull(),
-  },
-  () => [safeMoney('ledger_archived_cost_safe', 'cost_nano_usd')],
-);
-
 /** Settlements of calls that were made unchecked (onBudgetUnavailable 'allow') and wait for the budget object to come back. */
 export const unbookedSettlement = sqliteTable(
   'unbooked_settlement',
@@ -374,6 +359,31 @@ export const rollup = sqliteTable(
     primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
     safeMoney('rollup_cost_safe', 'cost_nano_usd'),
   ],
+);
+
+/**
+ * How far a team's ledger was proved: everything up to `seq` was summed from the rows themselves. Removing old rows may touch only rows
+ * at or below it, and adds what it removes to the `carried_*` columns in the same batch, so that sums stay what they were.
+ */
+export const ledgerCheckpoint = sqliteTable(
+  'ledger_checkpoint',
+  {
+    teamId: text('team_id').primaryKey(),
+    seq: integer('seq').notNull().default(0),
+    costNanoUsd: money('cost_nano_usd').notNull().default(0),
+    rows: integer('rows').notNull().default(0),
+    /** null = never proved to the end */
+    verifiedAt: time('verified_at'),
+    /** a proof under way: summed up to here; null = none is */
+    nextSeq: integer('next_seq'),
+    nextCostNanoUsd: money('next_cost_nano_usd').notNull().default(0),
+    nextRows: integer('next_rows').notNull().default(0),
+    /** rows that retention removed: what they cost, how many they were; none of them was booked to an instant at or after `carriedBefore` */
+    carriedCostNanoUsd: money('carried_cost_nano_usd').notNull().default(0),
+    carriedRows: integer('carried_rows').notNull().default(0),
+    carriedBefore: time('carried_before'),
+  },
+  () => [safeMoney('ledger_checkpoint_cost_safe', 'cost_nano_usd')],
 );
 
 /** Every run, billed or not; attempts that cost nothing stand here. A run's id is unique in its team: external usage brings its own. */

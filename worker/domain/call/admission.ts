@@ -1,7 +1,14 @@
 /** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
 import type { Admission, Judge } from '../budget/budget.ts';
-import type { FormatReader } from '../contracts/provider.ts';
-import { ceilingOf, maxOutputOf, outputTokensThatFit, type CallBounds } from '../cost/ceiling.ts';
+import type { Ask, FormatReader } from '../contracts/provider.ts';
+import {
+  ceilingOf,
+  maxOutputOf,
+  outputTokensThatFit,
+  type CallBounds,
+  type RoundBounds,
+} from '../cost/ceiling.ts';
+import { dearestTier, priceIdOf, STANDARD, type Serving, type TierAsk } from '../cost/service-tier.ts';
 import { NO_USAGE, type Usage } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -21,6 +28,10 @@ export interface Admitted {
   /** usage was asked for by us and is not the caller's to see */
   usageInjected: boolean;
   choices: number;
+  /** which service tiers it may be served under */
+  tier: TierAsk;
+  /** the dearest way in which it may be served: what holds where the provider does not say */
+  worstServing: Serving;
   /** upper bound of the input's tokens; what is booked when the provider does not say */
   inputTokens: number;
   /** the most that may be written, all choices together */
@@ -43,10 +54,16 @@ export async function admit(
   const reader = deps.formatOf(format);
   const ask = reader.askOf(request.body);
   const inputTokens = await deps.count.request(route, format, request.body);
+  const tier = ask.tier ?? STANDARD;
+  const rounds = roundsOf(ask, route);
   const bounds = (perChoice: number): CallBounds => ({
     inputTokens,
     maxOutputTokens: perChoice * ask.choices,
     webSearches: ask.webSearches,
+    toolCalls: ask.toolCalls,
+    serviceTiers: tier.reachable,
+    regional: ask.regional,
+    rounds: rounds ?? [],
     audio: ask.audio,
   });
   const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
@@ -55,7 +72,12 @@ export async function admit(
 
   const mostPerChoice = underRate(request, { perChoice: capped.value, inputTokens, choices: ask.choices });
 
-  const { price } = route;
+  // A round that may run on an unpriced model makes the whole call unpriced.
+  const price = rounds && route.price;
+  const worstServing: Serving = {
+    serviceTier: dearestTier(route.price, tier),
+    regional: ask.regional ?? false,
+  };
   const judge = deps.judge(subject.teamId);
   // Where nothing is written (embeddings) there is nothing to lower.
   const clampable = request.clampable && mostPerChoice > 0;
@@ -66,8 +88,8 @@ export async function admit(
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
     leastOutputTokens: ask.choices,
-    worstUsage: worstUsage(inputTokens, mostPerChoice * ask.choices),
-    priceId: price?.id ?? null,
+    worstUsage: { ...worstUsage(inputTokens, mostPerChoice * ask.choices), ...worstServing },
+    priceId: price && priceIdOf(price, worstServing),
   });
   if (!held.ok) return held;
 
@@ -88,12 +110,25 @@ export async function admit(
     judge,
     ...outgoing,
     choices: ask.choices,
+    tier,
+    worstServing,
     inputTokens,
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
     budgetWarnings: warnings,
     startedAtMs,
   });
+}
+
+/** Null when one of the rounds would run on a model without a price. */
+function roundsOf({ rounds = [] }: Ask, { price, priceOfModel }: CallRoute): RoundBounds[] | null {
+  const bounds: RoundBounds[] = [];
+  for (const { model, maxOutputTokens } of rounds) {
+    const own = model === null ? price : (priceOfModel?.(model) ?? null);
+    if (!own) return null;
+    bounds.push({ price: own, maxOutputTokens });
+  }
+  return bounds;
 }
 
 /** The usage of a call that takes all it may. */

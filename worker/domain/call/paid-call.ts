@@ -14,6 +14,7 @@ import type {
   ProviderFailure,
   WireFormat,
 } from '../contracts/provider.ts';
+import type { PriceOfModel } from '../cost/cost.ts';
 import type { ModelInfo, Price } from '../cost/price.ts';
 import type { JsonText } from '../data/json-text.ts';
 
@@ -100,6 +101,8 @@ export interface CallRoute {
   connection: Connection;
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
+  /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
+  priceOfModel?: PriceOfModel;
   info: ModelInfo | null;
 }
 
@@ -121,8 +124,7 @@ export interface PaidCallDeps {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Both answer with what stops them. */
 export interface Timers {
+  /** answers with what stops it */
   after(ms: number, task: () => void): () => void;
-  every(ms: number, task: () => void): () => void;
 }

@@ -33,7 +33,7 @@ let price: Price | null;
 let sent: ForwardRequest[];
 let upstream: (request: ForwardRequest) => Promise<Result<Response, ProviderFailure>>;
 let background: Promise<unknown>[];
-let timers: { atMs: number; everyMs: number | null; task: () => void; stopped: boolean }[];
+let timers: { atMs: number; task: () => void; stopped: boolean }[];
 
 beforeEach(() => {
   nowMs = NOW;
@@ -88,15 +88,12 @@ const deps = (): PaidCallDeps => ({
   // a word is a token
   count: { request: async () => INPUT, text: async (_, text) => text.split(/\s+/).filter(Boolean).length },
   now: () => nowMs,
-  timers: {
-    after: (ms, task) => schedule(ms, null, task),
-    every: (ms, task) => schedule(ms, ms, task),
-  },
+  timers: { after: (ms, task) => schedule(ms, task) },
   waitUntil: (work) => void background.push(work),
 });
 
-function schedule(ms: number, everyMs: number | null, task: () => void) {
-  const timer = { atMs: nowMs + ms, everyMs, task, stopped: false };
+function schedule(ms: number, task: () => void) {
+  const timer = { atMs: nowMs + ms, task, stopped: false };
   timers.push(timer);
   return () => void (timer.stopped = true);
 }
@@ -112,8 +109,7 @@ async function pass(ms: number) {
       .sort((a, b) => a.atMs - b.atMs)[0];
     if (!due) break;
     nowMs = due.atMs;
-    if (due.everyMs === null) due.stopped = true;
-    else due.atMs += due.everyMs;
+    due.stopped = true;
     due.task();
   }
   nowMs = until;

@@ -70,7 +70,7 @@ export interface Flight {
   land(): void;
 }
 
-function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
+function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Flight {
   const abort = new AbortController();
   let cancelled = false;
   const cancel = () => {
@@ -80,19 +80,23 @@ function begin({ request, judge }: Admitted, { timers }: PaidCallDeps): Flight {
   const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
   if (caller?.aborted) cancel();
   caller?.addEventListener('abort', cancel);
-  const stopDeadline = timers.after(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
-    abort.abort(new Error('timeout')),
-  );
-  const stopRenewal = timers.every(RENEW_EVERY_MS, () => {
-    judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
-  });
+  const deadlineMs = now() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  let stopWatch = () => {};
+  // One timer for deadline and renewals: timers are dear where every call has some.
+  (function watch() {
+    const waitMs = Math.min(RENEW_EVERY_MS, Math.max(0, deadlineMs - now()));
+    stopWatch = timers.after(waitMs, () => {
+      if (now() >= deadlineMs) return abort.abort(new DOMException('It took too long.', 'TimeoutError'));
+      judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
+      watch();
+    });
+  })();
   return {
     signal: abort.signal,
     cancelled: () => cancelled,
     cancel,
     land() {
-      stopDeadline();
-      stopRenewal();
+      stopWatch();
       caller?.removeEventListener('abort', cancel);
     },
   };
@@ -122,7 +126,6 @@ function send(
     ...(request.headers ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
-    timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   return deps.forward(route, outgoing);
 }

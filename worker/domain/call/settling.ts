@@ -1,7 +1,9 @@
 /** After the provider: what became of the call, in tokens and money, booked so that it cannot be lost. */
 import type { Settlement } from '../budget/budget.ts';
 import type { ProviderFailure, ReportedUsage } from '../contracts/provider.ts';
-import { costOf } from '../cost/cost.ts';
+import { costOf, type PriceOfModel } from '../cost/cost.ts';
+import type { Price } from '../cost/price.ts';
+import { priceIdOf, servedTier, variantOf } from '../cost/service-tier.ts';
 import { NO_USAGE, type Usage, type UsageSource } from '../cost/usage.ts';
 import type { Refusal } from '../refusal.ts';
 import { worstUsage, type Admitted } from './admission.ts';
@@ -78,6 +80,7 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
   const { request, route } = admitted;
   const { usage, source, flags, raw } = readingOf(admitted, outcome.ending);
   const billed = outcome.ending.kind !== 'unbilled';
+  const { price, priceOfModel } = route;
   return {
     runId: request.runId,
     attempt: request.attempt,
@@ -87,40 +90,49 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
     model: route.model,
     status: outcome.status,
     billed,
-    costNanoUsd: billed && route.price ? costOf(usage, route.price) : 0,
+    costNanoUsd: billed && price ? costOf(usage, price, priceOfModel) : 0,
     usage,
     source,
-    flags,
-    priced: route.price !== null,
-    priceId: route.price?.id ?? null,
+    flags: price ? [...flags, ...assumptionsOf(usage, price, priceOfModel)] : flags,
+    priced: price !== null,
+    priceId: price && priceIdOf(price, usage),
     rawUsage: raw,
     latencyMs: Math.max(0, nowMs - admitted.startedAtMs),
     ...(outcome.error === undefined ? {} : { error: outcome.error.slice(0, 1000) }),
   };
 }
 
+/** Where the price is our dearer reading because no source states it: such rows are to be checked against the provider's bill. */
+const assumptionsOf = (usage: Usage, price: Price, priceOfModel: PriceOfModel = () => null): string[] => [
+  ...(variantOf(price, usage).assumed ? ['tier_price_assumed'] : []),
+  ...(usage.rounds.some(({ model }) => !priceOfModel(model)) ? ['round_price_assumed'] : []),
+];
+
 function readingOf(
-  { inputTokens, maxOutputTokens }: Admitted,
+  { inputTokens, maxOutputTokens, tier, worstServing }: Admitted,
   ending: Ending,
 ): { usage: Usage; source: UsageSource; flags: string[]; raw: string | null } {
   switch (ending.kind) {
     case 'reported':
       return {
-        usage: ending.usage.usage,
+        usage: { ...ending.usage.usage, serviceTier: servedTier(ending.usage.usage.serviceTier, tier) },
         source: 'reported',
         flags: ending.usage.flags,
         raw: ending.usage.raw,
       };
     case 'estimated':
       return {
-        usage: worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
+        usage: {
+          ...worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
+          ...worstServing,
+        },
         source: 'estimated',
         flags: [],
         raw: null,
       };
     case 'unconfirmed':
       return {
-        usage: worstUsage(inputTokens, maxOutputTokens),
+        usage: { ...worstUsage(inputTokens, maxOutputTokens), ...worstServing },
         source: 'estimated',
         flags: ['unconfirmed'],
         raw: null,

@@ -3,7 +3,8 @@
  * A provider forwards a body in a wire format it speaks and reads usage out of what came back; it knows no budget, store or route.
  */
 import type { z } from 'zod';
-import type { Usage } from '../cost/usage.ts';
+import type { TierAsk } from '../cost/service-tier.ts';
+import type { ToolKind, Usage } from '../cost/usage.ts';
 import type { JsonText } from '../data/json-text.ts';
 import type { Result } from '../result.ts';
 
@@ -33,8 +34,10 @@ export interface ForwardRequest {
   headers?: Readonly<Record<string, string>>;
   /** our idempotency key for this attempt */
   idempotencyKey: string;
+  /** aborted with a TimeoutError, the call took too long; with anything else, its caller left */
   signal: AbortSignal;
-  timeoutMs: number;
+  /** absent = the signal alone says when to stop */
+  timeoutMs?: number;
 }
 
 /** Asks only how many tokens a request's input has; costs nothing. */
@@ -70,6 +73,21 @@ export interface Ask {
   audio: boolean;
   /** how many billed web searches may it make? */
   webSearches: number;
+  /** how many other billed things may it use? default none */
+  toolCalls?: Partial<Record<ToolKind, number>>;
+  /** which service tiers may it be served under? default standard only */
+  tier?: TierAsk;
+  /** may it be served in a region with a surcharge? default no */
+  regional?: boolean;
+  /** rounds that may be billed beside the answer, each with the whole input again; default none */
+  rounds?: readonly AskedRound[];
+}
+
+export interface AskedRound {
+  /** null = once more on the call's own model */
+  model: string | null;
+  /** null = as much as the answer itself may have */
+  maxOutputTokens: number | null;
 }
 
 /** How to read and to adjust one wire format. Pure; worker/providers/formats/. */

@@ -31,6 +31,7 @@ const anyUsage: fc.Arbitrary<Usage> = fc
   .map(({ uncached, outputTokens, audioShare, ...parts }) => {
     const inputTokens = uncached + parts.cacheReadTokens + parts.cacheWriteTokens + parts.cacheWrite1hTokens;
     return {
+      ...NO_USAGE,
       ...parts,
       inputTokens,
       outputTokens,
@@ -113,6 +114,7 @@ describe('what a run costs', () => {
           tiers: [],
           picoUsdPerRequest: 0,
           picoUsdPerWebSearch: 0,
+          picoUsdPerGroundedRequest: 0,
         });
         const units = costLines(some, flat).reduce((sum, line) => sum + line.units, 0);
         expect(units).toBe(some.inputTokens + some.outputTokens);

@@ -29,6 +29,33 @@ describe('a price as people write it', () => {
     });
   });
 
+  it('says what service tiers, regions and things billed by the piece cost', () =>
+    expect(
+      priceBodyOf({
+        ...base,
+        serviceTiers: [
+          { tier: 'flex', perMille: 500 },
+          { tier: 'priority', inputUsdPerMillionTokens: '6', outputUsdPerMillionTokens: '30' },
+        ],
+        regionalPerMille: 1_100,
+        picoUsdPerGroundedRequest: 35_000_000_000,
+        picoUsdPerToolCall: { fileSearch: 2_500_000_000 },
+      }),
+    ).toEqual({
+      ok: true,
+      value: {
+        rates: { input: 3_000_000, output: 15_000_000 },
+        tiers: [],
+        serviceTiers: {
+          flex: { perMille: 500 },
+          priority: { rates: { input: 6_000_000, output: 30_000_000 }, tiers: [] },
+        },
+        regionalPerMille: 1_100,
+        picoUsdPerGroundedRequest: 35_000_000_000,
+        picoUsdPerToolCall: { fileSearch: 2_500_000_000 },
+      },
+    }));
+
   it('may be nothing on purpose', () =>
     expect(priceBodyOf({ inputUsdPerMillionTokens: '0', outputPicoUsdPerToken: 0 })).toMatchObject({
       ok: true,
@@ -55,6 +82,32 @@ describe('a price as people write it', () => {
       'a tier without prices',
       { ...base, tiers: [{ aboveInputTokens: 9, outputUsdPerMillionTokens: '1' }] },
       'tiers.0.inputUsdPerMillionTokens',
+    ],
+    [
+      'a service tier without a price',
+      { ...base, serviceTiers: [{ tier: 'flex' }] },
+      'serviceTiers.0.inputUsdPerMillionTokens',
+    ],
+    [
+      'a service tier with two prices',
+      { ...base, serviceTiers: [{ tier: 'flex', perMille: 500, inputPicoUsdPerToken: 1 }] },
+      'serviceTiers.0.perMille',
+    ],
+    [
+      'a service tier twice',
+      {
+        ...base,
+        serviceTiers: [
+          { tier: 'flex', perMille: 500 },
+          { tier: 'flex', perMille: 400 },
+        ],
+      },
+      'serviceTiers.1.tier',
+    ],
+    [
+      'a cache hit dearer than the miss in a service tier',
+      { ...base, serviceTiers: [{ tier: 'priority', ...base, cacheReadUsdPerMillionTokens: '4' }] },
+      'serviceTiers.0.cacheReadUsdPerMillionTokens',
     ],
     [
       'tiers that do not ascend',

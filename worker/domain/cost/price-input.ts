@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { parseUsdPerMillionTokens } from '../money.ts';
 import type { Issue } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Price, Rates } from './price.ts';
+import { perMille, PRICED_TIERS, type Price, type Rates, type TierPrice } from './price.ts';
+import { TOOL_KINDS, type ServiceTier } from './usage.ts';
 
 /** $1 per token: dearer is a slip of the unit. */
 export const DEAREST_PICO_USD = 1_000_000_000_000;
@@ -50,11 +51,21 @@ export const priceInputFields = {
     .array(z.strictObject({ aboveInputTokens: z.int().min(1).max(100_000_000), ...rateFields }))
     .max(10)
     .optional(),
+  /** what the model costs under another service tier: a multiple of the rates above in thousandths, or rates of its own */
+  serviceTiers: z
+    .array(z.strictObject({ tier: z.enum(PRICED_TIERS), perMille: perMille.optional(), ...rateFields }))
+    .max(PRICED_TIERS.length)
+    .optional(),
+  /** multiplies every token rate, in thousandths, when served in a region with a surcharge */
+  regionalPerMille: perMille.optional(),
   picoUsdPerWebSearch: wholePico.optional(),
   picoUsdPerRequest: wholePico.optional(),
+  /** for a request that searched the web at all, however often */
+  picoUsdPerGroundedRequest: wholePico.optional(),
+  picoUsdPerToolCall: z.partialRecord(z.enum(TOOL_KINDS), wholePico).optional(),
 };
 export type PriceInput = z.infer<z.ZodObject<typeof priceInputFields>>;
-export type PriceBody = Pick<Price, 'rates' | 'tiers' | 'picoUsdPerWebSearch' | 'picoUsdPerRequest'>;
+export type PriceBody = Omit<Price, 'id' | 'provider' | 'model' | 'effectiveFrom' | 'source'>;
 
 /** What a price says in our integers, or every fault under its field's name. */
 export function priceBodyOf(input: PriceInput): Result<PriceBody, Issue[]> {
@@ -68,15 +79,39 @@ export function priceBodyOf(input: PriceInput): Result<PriceBody, Issue[]> {
     if (index > 0 && aboveInputTokens <= tiers[index - 1]!.aboveInputTokens)
       issues.push({ path: `tiers.${index}.aboveInputTokens`, message: 'tiers must ascend' });
   });
-  const { picoUsdPerWebSearch, picoUsdPerRequest } = input;
-  return issues.length > 0
-    ? err(issues)
-    : ok({
-        rates,
-        tiers,
-        ...(picoUsdPerWebSearch === undefined ? {} : { picoUsdPerWebSearch }),
-        ...(picoUsdPerRequest === undefined ? {} : { picoUsdPerRequest }),
-      });
+  const serviceTiers = serviceTiersOf(input.serviceTiers ?? [], issues);
+  if (issues.length > 0) return err(issues);
+  const stated = FEES.filter((fee) => input[fee] !== undefined).map((fee) => [fee, input[fee]]);
+  return ok({
+    rates,
+    tiers,
+    ...(input.serviceTiers ? { serviceTiers } : {}),
+    ...(Object.fromEntries(stated) as Pick<PriceBody, (typeof FEES)[number]>),
+  });
+}
+
+const FEES = [
+  'regionalPerMille',
+  'picoUsdPerWebSearch',
+  'picoUsdPerRequest',
+  'picoUsdPerGroundedRequest',
+  'picoUsdPerToolCall',
+] as const;
+
+function serviceTiersOf(
+  given: NonNullable<PriceInput['serviceTiers']>,
+  issues: Issue[],
+): Partial<Record<Exclude<ServiceTier, 'standard'>, TierPrice>> {
+  const tiers: Partial<Record<Exclude<ServiceTier, 'standard'>, TierPrice>> = {};
+  given.forEach(({ tier, perMille: multiple, ...rates }, index) => {
+    const at = `serviceTiers.${index}`;
+    if (tiers[tier]) issues.push({ path: `${at}.tier`, message: 'is given twice' });
+    if (multiple === undefined) tiers[tier] = { rates: ratesOf(rates, `${at}.`, issues), tiers: [] };
+    else if (Object.keys(rates).length > 0)
+      issues.push({ path: `${at}.perMille`, message: 'is a multiple: give it or rates, not both' });
+    else tiers[tier] = { perMille: multiple };
+  });
+  return tiers;
 }
 
 function ratesOf(input: RateInput, at: string, issues: Issue[]): Rates {

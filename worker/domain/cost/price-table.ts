@@ -1,6 +1,7 @@
 /** Which price is in force for a model at an instant: team over deployment over sandbox and shipped; never a guess. */
 import type { ModelInfo, Price } from './price.ts';
 import { SANDBOX, SANDBOX_MODELS, SANDBOX_PRICES } from './sandbox-prices.ts';
+import { inheriting, servicePriceOf, withServicePrice } from './service-prices.ts';
 import {
   matches,
   type ShippedModel,
@@ -27,6 +28,8 @@ export interface PriceTable {
   resolve(name: string, connected?: readonly string[], overrides?: readonly Price[]): ModelRef | null;
   /** Every known model once, sandbox first, in the data's order. */
   models(): readonly ModelInfo[];
+  /** Every shipped price once, whenever it holds. */
+  prices(): readonly Price[];
 }
 
 /** ISO instant of rows that held from the beginning. */
@@ -39,6 +42,8 @@ const ourName = (id: string): string => OUR_NAMES[id] ?? id;
 export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
   const found = new Map<string, { model: ShippedModel; owner: string } | null>();
+  /** each row's price is made once */
+  const priced = new Map<ShippedRow, Price>();
   let all: readonly ModelInfo[] | undefined;
 
   function providerOf(name: string): ShippedProvider | null {
@@ -78,13 +83,24 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     overrides: readonly Price[] = [],
   ): Price | null {
     const own = overridden({ provider, model, alias: modelOf(provider, model)?.model.id }, atIso, overrides);
-    if (own) return own;
+    const shippedPrice = shippedAt(provider, model, atIso);
+    return own ? inheriting(own, shippedPrice) : shippedPrice;
+  }
+
+  function shippedAt(provider: string, model: string, atIso: string): Price | null {
     if (provider === SANDBOX) return SANDBOX_PRICES.find((price) => price.model === model) ?? null;
     const hit = modelOf(provider, model);
     const row = hit?.model.rows.findLast((candidate) => holds(candidate, atIso));
     // As in the data's own library: before the first dated row, the first row.
     const inForce = row ?? hit?.model.rows[0];
-    return hit && inForce ? priceOf(shipped.source, hit.owner, hit.model.id, inForce) : null;
+    if (!hit || !inForce) return null;
+    return priceOfRow(hit.owner, hit.model.id, inForce);
+  }
+
+  function priceOfRow(provider: string, model: string, row: ShippedRow): Price {
+    let price = priced.get(row);
+    if (!price) priced.set(row, (price = priceOf(shipped.source, provider, model, row)));
+    return price;
   }
 
   function info(provider: string, model: string): ModelInfo | null {
@@ -133,6 +149,12 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
           provider.models.map((model) => infoOf(ourName(provider.id), model)),
         ),
       ]),
+    prices: () => [
+      ...SANDBOX_PRICES,
+      ...shipped.providers.flatMap(({ id, models }) =>
+        models.flatMap((model) => model.rows.map((row) => priceOfRow(id, model.id, row))),
+      ),
+    ],
   };
 }
 
@@ -166,7 +188,7 @@ function holds(row: ShippedRow, atIso: string): boolean {
 
 function priceOf(source: string, provider: string, model: string, row: ShippedRow): Price {
   const since = row.from ?? ALWAYS.slice(0, 10);
-  return {
+  const price: Price = {
     id: `${source}:${provider}/${model}@${since}${row.daily ? `T${row.daily.from}/${row.daily.to}` : ''}`,
     provider,
     model,
@@ -177,6 +199,7 @@ function priceOf(source: string, provider: string, model: string, row: ShippedRo
     picoUsdPerWebSearch: row.picoUsdPerWebSearch,
     picoUsdPerRequest: row.picoUsdPerRequest,
   };
+  return withServicePrice(price, servicePriceOf(provider, model));
 }
 
 const infoOf = (provider: string, model: ShippedModel): ModelInfo => ({

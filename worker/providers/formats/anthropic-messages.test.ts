@@ -47,6 +47,7 @@ describe('usage of an Anthropic answer', () => {
         outputTokens: 40,
         reasoningTokens: 25,
         webSearches: 2,
+        serviceTier: 'standard',
       }),
       raw: JSON.stringify(raw),
       flags: [],
@@ -99,7 +100,7 @@ describe('usage of an Anthropic answer', () => {
       ],
     };
     expect(usageOf(advised)).toMatchObject({
-      usage: { inputTokens: 35, outputTokens: 13 },
+      usage: { inputTokens: 35, outputTokens: 13, rounds: [{ model: 'another', inputTokens: 5 }] },
       flags: ['other_models'],
     });
     const one = { input_tokens: 30, output_tokens: 10, iterations: [{ input_tokens: 3, output_tokens: 1 }] };
@@ -215,7 +216,7 @@ describe('a stream in the Anthropic format', () => {
 
 describe('a request and an answer in the Anthropic format', () => {
   it('is bound by its max_tokens and by its searches', () => {
-    expect(anthropicMessages.askOf({})).toEqual({
+    expect(anthropicMessages.askOf({})).toMatchObject({
       maxOutputTokens: null,
       choices: 1,
       audio: false,

@@ -1,6 +1,12 @@
 /** Anthropic's messages wire format: what a request may cost, and text and usage out of bodies and streams. */
-import type { FormatReader, ReportedUsage, StreamReader } from '../../domain/contracts/provider.ts';
-import { NO_USAGE } from '../../domain/cost/usage.ts';
+import type {
+  AskedRound,
+  FormatReader,
+  ReportedUsage,
+  StreamReader,
+} from '../../domain/contracts/provider.ts';
+import { STANDARD, type TierAsk } from '../../domain/cost/service-tier.ts';
+import { NO_USAGE, type Round, type ServiceTier } from '../../domain/cost/usage.ts';
 
 type Json = Record<string, unknown>;
 
@@ -59,28 +65,64 @@ function withIterations(top: Counts, iterations: readonly Counts[]): Counts {
   ) as unknown as Counts;
 }
 
-/**
- * What makes a call dearer than its model's list price, which is what is charged: a round on another model, the fast mode, a
- * region with a surcharge. Rows that carry such a flag are to be checked against the provider's bill.
- */
-function surchargesOf(raw: Json, rounds: readonly Json[]): string[] {
-  const geo = raw.inference_geo;
+/** What stands beside the usage object and is billed. */
+interface Beside {
+  /** the model that answered */
+  model?: unknown;
+  /** a container ran code for it */
+  ranCode?: boolean;
+}
+
+const isRegional = (geo: unknown): boolean =>
+  typeof geo === 'string' && geo !== 'global' && geo !== 'not_available';
+
+/** Fast mode is a price of its own; tiers that are bought ahead (priority) or sent in batches are told apart by name. */
+function tierOf(raw: Json): ServiceTier | null {
+  if (raw.speed === 'fast') return 'fast';
+  const tier = raw.service_tier;
+  return tier === 'standard' || tier === 'priority' || tier === 'batch' ? tier : null;
+}
+
+/** What makes a call cost something else than its model's list price, by name. */
+function flagsOf(raw: Json, model: unknown): string[] {
+  const tier = tierOf(raw);
+  const iterations = objects(raw.iterations);
+  const models = [model, ...iterations.map((iteration) => iteration.model)].filter(
+    (name) => typeof name === 'string',
+  );
+  const elsewhere = iterations.some(({ type }) => type === 'advisor_message' || type === 'fallback_message');
   return [
-    ...(rounds.some((round) => typeof round.model === 'string') ? ['other_models'] : []),
-    ...(raw.speed === 'fast' ? ['fast_mode'] : []),
-    ...(typeof geo === 'string' && geo !== 'global' && geo !== 'not_available' ? ['regional_inference'] : []),
+    ...(elsewhere || new Set(models).size > 1 ? ['other_models'] : []),
+    ...(tier === 'fast' ? ['fast_mode'] : []),
+    ...(tier === 'batch' || tier === 'priority' ? [`service_tier:${tier}`] : []),
+    ...(isRegional(raw.inference_geo) ? ['regional_inference'] : []),
   ];
 }
 
+/** A round on a model that it names is priced as that model. */
+function roundOf(counts: Counts, model: string): Round {
+  return {
+    model,
+    inputTokens: counts.uncached + counts.cacheRead + counts.write5m + counts.write1h,
+    cacheReadTokens: counts.cacheRead,
+    cacheWriteTokens: counts.write5m,
+    cacheWrite1hTokens: counts.write1h,
+    outputTokens: counts.output,
+  };
+}
+
 /** Anthropic's usage object as ours; null when it makes no sense. */
-function normalised(raw: unknown): ReportedUsage | null {
+function normalised(raw: unknown, { model, ranCode = false }: Beside = {}): ReportedUsage | null {
   if (!isObject(raw)) return null;
   const top = countsOf(raw);
   if (!top) return null;
-  const rounds = objects(raw.iterations);
+  const iterations = objects(raw.iterations).flatMap((iteration) => {
+    const each = countsOf(iteration);
+    return each ? [{ counts: each, model: iteration.model }] : [];
+  });
   const counts = withIterations(
     top,
-    rounds.map(countsOf).filter((round) => round !== null),
+    iterations.map((iteration) => iteration.counts),
   );
   const inputTokens = counts.uncached + counts.cacheRead + counts.write5m + counts.write1h;
   if (!Number.isSafeInteger(inputTokens) || !Number.isSafeInteger(counts.output)) return null;
@@ -96,9 +138,17 @@ function normalised(raw: unknown): ReportedUsage | null {
       outputTokens: counts.output,
       reasoningTokens: Math.min(tokens(details.thinking_tokens) ?? 0, counts.output),
       webSearches: tokens(tools.web_search_requests) ?? 0,
+      // Containers that the web tools use are free.
+      toolCalls:
+        ranCode && !tools.web_search_requests && !tools.web_fetch_requests ? { codeExecution: 1 } : {},
+      serviceTier: tierOf(raw),
+      regional: isRegional(raw.inference_geo),
+      rounds: iterations.flatMap((iteration) =>
+        typeof iteration.model === 'string' ? [roundOf(iteration.counts, iteration.model)] : [],
+      ),
     },
     raw: JSON.stringify(raw),
-    flags: surchargesOf(raw, rounds),
+    flags: flagsOf(raw, model),
   };
 }
 
@@ -151,8 +201,14 @@ function errorOf(body: unknown): string | null {
   return JSON.stringify(body.error ?? body).slice(0, 500);
 }
 
+const CODE_TOOLS = new Set(['code_execution', 'bash_code_execution', 'text_editor_code_execution']);
+const ranCode = (block: Json): boolean =>
+  block.type === 'server_tool_use' && CODE_TOOLS.has(String(block.name));
+
 class AnthropicMessagesStream implements StreamReader {
   #usage: Json | null = null;
+  #model: unknown = null;
+  #ranCode = false;
   /** message_start's usage has the output of a first token only: the numbers count from the first message_delta on */
   #final = false;
   #text = '';
@@ -167,8 +223,9 @@ class AnthropicMessagesStream implements StreamReader {
     this.#error ??= errorOf(event);
     switch (event.type) {
       case 'message_start':
-        if (isObject(event.message) && isObject(event.message.usage))
-          this.#usage = merged(this.#usage ?? {}, event.message.usage);
+        if (!isObject(event.message)) return;
+        this.#model ??= event.message.model;
+        if (isObject(event.message.usage)) this.#usage = merged(this.#usage ?? {}, event.message.usage);
         return;
       case 'content_block_start':
         if (isObject(event.content_block))
@@ -191,10 +248,14 @@ class AnthropicMessagesStream implements StreamReader {
 
   #write(part: Json, isText: boolean) {
     this.#generated += generatedIn(part);
+    this.#ranCode ||= ranCode(part);
     if (isText && typeof part.text === 'string') this.#text += part.text;
   }
 
-  usage = () => (this.#usage && this.#final ? normalised(this.#usage) : null);
+  usage = () =>
+    this.#usage && this.#final
+      ? normalised(this.#usage, { model: this.#model, ranCode: this.#ranCode })
+      : null;
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
@@ -209,6 +270,39 @@ const webSearchesOf = (body: Json): number =>
   objects(body.tools)
     .filter((tool) => typeof tool.type === 'string' && tool.type.startsWith('web_search'))
     .reduce((sum, tool) => sum + (tokens(tool.max_uses) ?? SERVER_TOOL_ROUNDS), 0);
+
+const has = (body: Json, type: string): boolean =>
+  objects(body.tools).some((tool) => typeof tool.type === 'string' && tool.type.startsWith(type));
+
+const askedTier = ({ speed }: Json): TierAsk =>
+  speed === 'fast' ? { asked: 'fast', reachable: ['fast', 'standard'] } : STANDARD;
+
+/** Rounds billed beside the answer: what may be asked after a refusal, a summary of a long conversation, an advisor's turns. */
+function roundsOf(body: Json): AskedRound[] {
+  const again: AskedRound = { model: null, maxOutputTokens: null };
+  const { fallbacks, context_management: management } = body;
+  const edits = isObject(management) ? objects(management.edits) : [];
+  return [
+    ...objects(fallbacks).map((fallback) => ({
+      model: typeof fallback.model === 'string' ? fallback.model : null,
+      maxOutputTokens: tokens(fallback.max_tokens),
+    })),
+    // "default": whatever Anthropic falls back to, which is no dearer than what it falls back from.
+    ...(typeof fallbacks === 'string' ? [again] : []),
+    ...edits.filter(({ type }) => String(type).startsWith('compact')).map(() => again),
+    ...objects(body.tools)
+      .filter(({ type }) => String(type).startsWith('advisor'))
+      .flatMap((tool) =>
+        Array.from(
+          { length: Math.min(tokens(tool.max_uses) ?? SERVER_TOOL_ROUNDS, SERVER_TOOL_ROUNDS) },
+          () => ({
+            model: typeof tool.model === 'string' ? tool.model : null,
+            maxOutputTokens: null,
+          }),
+        ),
+      ),
+  ];
+}
 
 /** Smallest thinking budget that Anthropic takes; it must also stay below max_tokens. */
 const LEAST_THINKING = 1024;
@@ -239,6 +333,10 @@ export const anthropicMessages: FormatReader = {
     choices: 1,
     audio: false,
     webSearches: webSearchesOf(body),
+    toolCalls: has(body, 'code_execution') ? { codeExecution: 1 } : {},
+    tier: askedTier(body),
+    regional: isRegional(body.inference_geo),
+    rounds: roundsOf(body),
   }),
 
   withMaxOutput(body, maximum) {
@@ -254,7 +352,10 @@ export const anthropicMessages: FormatReader = {
 
   outgoing: (body, { model }) => ({ body: { ...body, model }, usageInjected: false }),
 
-  usageOf: (body) => (isObject(body) ? normalised(body.usage) : null),
+  usageOf: (body) =>
+    isObject(body)
+      ? normalised(body.usage, { model: body.model, ranCode: objects(body.content).some(ranCode) })
+      : null,
   textOf: (body) => (isObject(body) ? textOf(body.content) : ''),
   generatedOf: (body) => (isObject(body) ? objects(body.content) : []).map(generatedIn).join(''),
   errorOf,

@@ -136,7 +136,7 @@ describe('a Gemini stream', () => {
 
 describe('a request in the Gemini format', () => {
   it('is bound by the larger maximum of both spellings, so that none hides from the budget', () => {
-    expect(geminiGenerate.askOf({})).toEqual({
+    expect(geminiGenerate.askOf({})).toMatchObject({
       maxOutputTokens: null,
       choices: 1,
       audio: false,

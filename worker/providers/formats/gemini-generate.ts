@@ -3,7 +3,8 @@
  * tokens, and what its tools read stands beside the prompt's. Bodies may be spelled in camelCase or in snake_case: both count.
  */
 import type { FormatReader, ReportedUsage, StreamReader } from '../../domain/contracts/provider.ts';
-import { NO_USAGE } from '../../domain/cost/usage.ts';
+import { STANDARD, type TierAsk } from '../../domain/cost/service-tier.ts';
+import { NO_USAGE, type ServiceTier, type Usage } from '../../domain/cost/usage.ts';
 import { isObject, merged, objects, parsed, tokens, type Json } from './json.ts';
 
 const object = (value: unknown): Json => (isObject(value) ? value : {});
@@ -17,13 +18,41 @@ const audioIn = (...details: unknown[]): number =>
     .filter(({ modality }) => modality === 'AUDIO')
     .reduce((sum, { tokenCount }) => sum + (tokens(tokenCount) ?? 0), 0);
 
+/** Google's names of how it served: Gemini's own, and Vertex' kinds of traffic. */
+const TIERS: Record<string, ServiceTier> = {
+  standard: 'standard',
+  flex: 'flex',
+  priority: 'priority',
+  batch: 'batch',
+  on_demand: 'standard',
+  on_demand_priority: 'priority',
+  on_demand_flex: 'flex',
+  // cheaper than on demand; without a price of its own it is read at list price
+  on_demand_offpeak: 'standard',
+  // bought ahead: at list price it is not too cheap
+  provisioned_throughput: 'standard',
+};
+
+function tierNamed(value: unknown): ServiceTier | null {
+  const name = String(value ?? '')
+    .toLowerCase()
+    .replace(/^service_tier_/, '');
+  return Object.hasOwn(TIERS, name) ? TIERS[name]! : null;
+}
+
+/** Not every answer says it; then what was asked for holds. */
+const servedIn = (raw: Json): ServiceTier | null => tierNamed(raw.serviceTier) ?? tierNamed(raw.trafficType);
+
+/** What an answer's candidates show of things billed by the piece. */
+type Billed = Pick<Usage, 'webSearches' | 'toolCalls'>;
+
 /**
  * Google's usageMetadata as ours. Null when the prompt's count is missing or no count, and when nothing is counted of what was
  * written (a stream that was cut before Google counted its output). Output is the larger of its parts and what the total leaves.
  */
 function normalised(
   raw: unknown,
-  { generated, webSearches }: { generated: string; webSearches: number },
+  { generated, ...billed }: { generated: string } & Billed,
 ): ReportedUsage | null {
   if (!isObject(raw)) return null;
   const prompt = tokens(raw.promptTokenCount);
@@ -47,15 +76,18 @@ function normalised(
     outputTokens,
     reasoningTokens,
     outputAudioTokens: Math.min(audioIn(raw.candidatesTokensDetails), outputTokens),
-    webSearches,
+    ...billed,
+    serviceTier: servedIn(raw),
   };
+  const flags =
+    usage.serviceTier && usage.serviceTier !== 'standard' ? [`service_tier:${usage.serviceTier}`] : [];
   const largest = Math.max(cacheReadTokens, inputAudioTokens);
-  if (largest <= inputTokens) return { usage, raw: JSON.stringify(raw), flags: [] };
+  if (largest <= inputTokens) return { usage, raw: JSON.stringify(raw), flags };
   // A part contradicts the total: charge the larger reading, none of it at a discount.
   return {
     usage: { ...usage, inputTokens: largest, cacheReadTokens: 0 },
     raw: JSON.stringify(raw),
-    flags: ['quarantined'],
+    flags: [...flags, 'quarantined'],
   };
 }
 
@@ -78,10 +110,25 @@ const generatedIn = (candidate: Json): string =>
     })
     .join('');
 
+/** Every query it ran; an answer that shows what it found but not how it asked counts as one. */
 const searchesIn = (candidate: Json): string[] => {
-  const { webSearchQueries } = object(candidate.groundingMetadata);
-  return Array.isArray(webSearchQueries) ? webSearchQueries.filter((query) => typeof query === 'string') : [];
+  const { webSearchQueries, imageSearchQueries, groundingChunks } = object(candidate.groundingMetadata);
+  const queries = [webSearchQueries, imageSearchQueries]
+    .flatMap((list): unknown[] => (Array.isArray(list) ? list : []))
+    .filter((query) => typeof query === 'string' && query !== '') as string[];
+  return queries.length === 0 && objects(groundingChunks).some(({ web }) => isObject(web)) ? [''] : queries;
 };
+
+/** Did maps ground the answer? */
+const usesMaps = (candidate: Json): boolean => {
+  const { groundingChunks, googleMapsWidgetContextToken: widget } = object(candidate.groundingMetadata);
+  return typeof widget === 'string' || objects(groundingChunks).some(({ maps }) => isObject(maps));
+};
+
+const billed = (searches: ReadonlySet<string>, maps: boolean): Billed => ({
+  webSearches: searches.size,
+  toolCalls: maps ? { mapsGrounding: 1 } : {},
+});
 
 function errorOf(body: unknown): string | null {
   // A stream without alt=sse is an array, and so is its error.
@@ -104,6 +151,7 @@ class GeminiStream implements StreamReader {
   #ended = false;
   readonly #finished = new Set<unknown>();
   readonly #searches = new Set<string>();
+  #maps = false;
   readonly #choices: number;
 
   constructor(choices: number) {
@@ -119,6 +167,7 @@ class GeminiStream implements StreamReader {
       this.#generated += generatedIn(candidate);
       if ((candidate.index ?? 0) === 0) this.#text += textIn(candidate);
       for (const query of searchesIn(candidate)) this.#searches.add(query);
+      this.#maps ||= usesMaps(candidate);
       if (candidate.finishReason) this.#finished.add(candidate.index ?? 0);
     }
     if (isObject(chunk.usageMetadata)) this.#usage = merged(this.#usage ?? {}, chunk.usageMetadata);
@@ -126,7 +175,8 @@ class GeminiStream implements StreamReader {
     if (this.finishing() && isObject(chunk.usageMetadata)) this.#ended = true;
   }
 
-  usage = () => normalised(this.#usage, { generated: this.#generated, webSearches: this.#searches.size });
+  usage = () =>
+    normalised(this.#usage, { generated: this.#generated, ...billed(this.#searches, this.#maps) });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
@@ -172,6 +222,14 @@ const searches = (tool: Json): boolean =>
     ...either(tool, 'googleSearchRetrieval', 'google_search_retrieval'),
   ].length > 0;
 
+const mapsAsked = (tool: Json): boolean => either(tool, 'googleMaps', 'google_maps').length > 0;
+
+/** Priority that has no room is served as standard. */
+function askedTier(body: Json): TierAsk {
+  const asked = either(body, 'serviceTier', 'service_tier').map(tierNamed).find(Boolean) ?? 'standard';
+  return asked === 'standard' ? STANDARD : { asked, reachable: [asked, 'standard'] };
+}
+
 export const geminiGenerate: FormatReader = {
   format: 'gemini_generate',
 
@@ -183,6 +241,8 @@ export const geminiGenerate: FormatReader = {
       choices: Math.max(1, largest(named('candidateCount', 'candidate_count')) ?? 1),
       audio: hasAudio(body),
       webSearches: objects(body.tools).some(searches) ? MOST_SEARCHES : 0,
+      toolCalls: objects(body.tools).some(mapsAsked) ? { mapsGrounding: 1 } : {},
+      tier: askedTier(body),
     };
   },
 
@@ -198,8 +258,11 @@ export const geminiGenerate: FormatReader = {
 
   usageOf(body) {
     if (!isObject(body)) return null;
-    const webSearches = new Set(objects(body.candidates).flatMap(searchesIn)).size;
-    return normalised(body.usageMetadata, { generated: geminiGenerate.generatedOf(body), webSearches });
+    const candidates = objects(body.candidates);
+    return normalised(body.usageMetadata, {
+      generated: geminiGenerate.generatedOf(body),
+      ...billed(new Set(candidates.flatMap(searchesIn)), candidates.some(usesMaps)),
+    });
   },
   textOf: (body) => textIn(objects(object(body).candidates)[0] ?? {}),
   generatedOf: (body) => objects(object(body).candidates).map(generatedIn).join(''),

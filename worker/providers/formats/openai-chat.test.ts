@@ -161,10 +161,15 @@ describe('a stream in the OpenAI format', () => {
 
 describe('a request in the OpenAI format', () => {
   it('is bound by the larger of both maxima, by its answers and by audio', () => {
-    expect(openaiChat.askOf({})).toEqual({ maxOutputTokens: null, choices: 1, audio: false, webSearches: 0 });
+    expect(openaiChat.askOf({})).toMatchObject({
+      maxOutputTokens: null,
+      choices: 1,
+      audio: false,
+      webSearches: 0,
+    });
     expect(
       openaiChat.askOf({ max_tokens: 5, max_completion_tokens: 9, n: 3, audio: {}, web_search_options: {} }),
-    ).toEqual({ maxOutputTokens: 9, choices: 3, audio: true, webSearches: 1 });
+    ).toMatchObject({ maxOutputTokens: 9, choices: 3, audio: true, webSearches: 1 });
     expect(openaiChat.askOf({ messages: [{ content: [{ type: 'input_audio' }] }] }).audio).toBe(true);
   });
 

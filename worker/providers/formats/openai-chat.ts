@@ -1,7 +1,7 @@
 /** OpenAI's chat-completions wire format: what a request may cost, and text and usage out of bodies and streams. */
 import type { FormatReader, StreamReader } from '../../domain/contracts/provider.ts';
 import { isObject, merged, objects, parsed, tokens, type Json } from './json.ts';
-import { openaiUsage } from './openai-usage.ts';
+import { askedTier, openaiUsage } from './openai-usage.ts';
 
 const textOfContent = (content: unknown): string => {
   if (typeof content === 'string') return content;
@@ -59,6 +59,7 @@ class OpenaiChatStream implements StreamReader {
   #generated = '';
   #error: string | null = null;
   #serviceTier: unknown = null;
+  #model: unknown = null;
   #ended = false;
   readonly #finished = new Set<unknown>();
   readonly #request: { usageInjected: boolean; choices: number };
@@ -76,6 +77,7 @@ class OpenaiChatStream implements StreamReader {
     if (!chunk) return undefined;
     this.#error ??= errorIn(chunk);
     this.#serviceTier = chunk.service_tier ?? this.#serviceTier;
+    this.#model = chunk.model ?? this.#model;
     const choices = objects(chunk.choices);
     for (const choice of choices) {
       if (isObject(choice.delta)) {
@@ -92,13 +94,19 @@ class OpenaiChatStream implements StreamReader {
     return undefined;
   }
 
-  usage = () => openaiUsage(this.#usage, { serviceTier: this.#serviceTier });
+  usage = () =>
+    openaiUsage(this.#usage, { serviceTier: this.#serviceTier, webSearches: searchesOf(this.#model) });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
   finishing = () => this.#ended || this.#finished.size >= this.#request.choices;
   ended = () => this.#ended;
 }
+
+/** OpenAI's search models search once for every request, and their usage does not say so. */
+const SEARCHES_ALWAYS = /^(gpt-4o(-mini)?-search-preview|gpt-5-search-api)/;
+const searchesOf = (model: unknown): number =>
+  typeof model === 'string' && SEARCHES_ALWAYS.test(model) ? 1 : 0;
 
 /** OpenAI's reasoning families take only max_completion_tokens; most compatible servers know only max_tokens. */
 const REFUSES_MAX_TOKENS = /(^|\/)(o\d|gpt-[5-9]|gpt-\d\d)/;
@@ -112,7 +120,8 @@ export const openaiChat: FormatReader = {
       maxOutputTokens: named.length === 0 ? null : Math.max(...named),
       choices: Math.max(1, tokens(body.n) ?? 1),
       audio: isObject(body.audio) || objects(body.messages).some(hasAudio),
-      webSearches: body.web_search_options ? 1 : 0,
+      webSearches: body.web_search_options || SEARCHES_ALWAYS.test(String(body.model)) ? 1 : 0,
+      tier: askedTier(body.service_tier),
     };
   },
 
@@ -133,7 +142,10 @@ export const openaiChat: FormatReader = {
     };
   },
 
-  usageOf: (body) => (isObject(body) ? openaiUsage(usageIn(body), { serviceTier: body.service_tier }) : null),
+  usageOf: (body) =>
+    isObject(body)
+      ? openaiUsage(usageIn(body), { serviceTier: body.service_tier, webSearches: searchesOf(body.model) })
+      : null,
   textOf: (body) => {
     const message = isObject(body) ? objects(body.choices)[0]?.message : null;
     return isObject(message) ? textOfContent(message.content) : '';

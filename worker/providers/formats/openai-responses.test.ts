@@ -159,13 +159,13 @@ describe('a stream of a response', () => {
 
 describe('a request for a response', () => {
   it('is bound by its maximum and by the searches it may make', () => {
-    expect(openaiResponses.askOf({ input: 'hi' })).toEqual({
+    expect(openaiResponses.askOf({ input: 'hi' })).toMatchObject({
       maxOutputTokens: null,
       choices: 1,
       audio: false,
       webSearches: 0,
     });
-    const tools = [{ type: 'function' }, { type: 'web_search_preview' }];
+    const tools = [{ type: 'function' }, { type: 'web_search' }];
     expect(openaiResponses.askOf({ tools, max_output_tokens: 9 })).toMatchObject({
       maxOutputTokens: 9,
       webSearches: SEARCHES_HELD,

@@ -1,12 +1,25 @@
 /** OpenAI's responses wire format: what a request may cost, and text and usage out of bodies and streams. */
 import type { FormatReader, StreamReader } from '../../domain/contracts/provider.ts';
 import { isObject, merged, objects, parsed, tokens, type Json } from './json.ts';
-import { openaiUsage } from './openai-usage.ts';
+import type { Usage } from '../../domain/cost/usage.ts';
+import { askedTier, openaiUsage } from './openai-usage.ts';
 
 /** A model decides by itself how often it searches; where `max_tool_calls` does not say, so many are held. What it did is what is charged. */
 export const SEARCHES_HELD = 25;
 
 const isSearchTool = (tool: Json) => String(tool.type ?? '').startsWith('web_search');
+/** The older tool has a price of its own; answers repeat the tools of their request. */
+const isPreview = (tool: Json) => String(tool.type ?? '').startsWith('web_search_preview');
+const isFileSearch = ({ type }: Json) => type === 'file_search';
+const isCode = ({ type }: Json) => type === 'code_interpreter';
+
+/** GB of a code container's memory; 1 where the tool does not say. */
+const gigabytes = ({ container }: Json): number => {
+  const limit = isObject(container) ? /^(\d{1,4})g$/.exec(String(container.memory_limit)) : null;
+  return limit ? Math.max(1, Number(limit[1])) : 1;
+};
+const largestContainer = (tools: unknown): number =>
+  Math.max(1, ...objects(tools).filter(isCode).map(gigabytes));
 
 /** Opening a page or looking for words in it is not billed; only searches are. */
 const isSearch = (item: Json): boolean => {
@@ -19,6 +32,24 @@ function searchesIn(response: Json): number {
   const used = isObject(response.tool_usage) ? response.tool_usage.web_search : null;
   const counted = isObject(used) ? (tokens(used.num_requests) ?? 0) : 0;
   return Math.max(counted, objects(response.output).filter(isSearch).length);
+}
+
+/** What the answer used of the things that are billed by the piece. `searches` are all it made, whichever tool made them. */
+function billedIn(response: Json, searches: number): Pick<Usage, 'webSearches' | 'toolCalls'> {
+  const items = objects(response.output);
+  const containers = new Set(
+    items.filter(({ type }) => type === 'code_interpreter_call').map((item) => item.container_id ?? item.id),
+  );
+  const fileSearches = items.filter(({ type }) => type === 'file_search_call').length;
+  const preview = objects(response.tools).some(isPreview);
+  return {
+    webSearches: preview ? 0 : searches,
+    toolCalls: {
+      ...(preview && searches > 0 ? { webSearchPreview: searches } : {}),
+      ...(fileSearches > 0 ? { fileSearch: fileSearches } : {}),
+      ...(containers.size > 0 ? { codeContainerGb: containers.size * largestContainer(response.tools) } : {}),
+    },
+  };
 }
 
 const textsOf = (items: unknown, names: readonly string[]): string =>
@@ -64,6 +95,9 @@ class OpenaiResponsesStream implements StreamReader {
   #searches = 0;
   /** searches seen as items, by their id: an item that comes again is not another search (B12) */
   readonly #searched = new Set<unknown>();
+  /** calls of other billed tools, by their id likewise */
+  readonly #items = new Map<unknown, Json>();
+  #tools: unknown = null;
   #text = '';
   #generated = '';
   #error: string | null = null;
@@ -84,6 +118,7 @@ class OpenaiResponsesStream implements StreamReader {
     if (type === 'response.output_item.done' && isObject(event.item)) {
       if (isSearch(event.item)) this.#searched.add(event.item.id ?? event.output_index);
       this.#searches = Math.max(this.#searches, this.#searched.size);
+      this.#keep(event.item);
       this.#generated += textsOf([event.item], ['name']);
     }
     if (isObject(event.response)) this.#response(event.response);
@@ -91,17 +126,28 @@ class OpenaiResponsesStream implements StreamReader {
     if (ENDS.has(type)) this.#ended = true;
   }
 
+  #keep(item: Json): void {
+    if (item.type === 'file_search_call' || item.type === 'code_interpreter_call')
+      this.#items.set(item.id ?? this.#items.size, item);
+  }
+
   /** The whole response so far: it comes at the beginning without usage, and at the end with all of it. */
   #response(response: Json): void {
     if (isObject(response.usage)) this.#usage = merged(this.#usage ?? {}, response.usage);
     this.#serviceTier = response.service_tier ?? this.#serviceTier;
     this.#searches = Math.max(this.#searches, searchesIn(response));
+    this.#tools = response.tools ?? this.#tools;
+    objects(response.output).forEach((item) => this.#keep(item));
     this.#text = longer(this.#text, textIn(response));
     this.#generated = longer(this.#generated, generatedIn(response));
     this.#error ??= errorIn(response);
   }
 
-  usage = () => openaiUsage(this.#usage, { serviceTier: this.#serviceTier, webSearches: this.#searches });
+  usage = () =>
+    openaiUsage(this.#usage, {
+      serviceTier: this.#serviceTier,
+      ...billedIn({ tools: this.#tools, output: [...this.#items.values()] }, this.#searches),
+    });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
@@ -113,14 +159,21 @@ export const openaiResponses: FormatReader = {
   format: 'openai_responses',
 
   askOf(body) {
-    const searches = objects(body.tools).some(isSearchTool);
+    const tools = objects(body.tools);
+    const calls = tokens(body.max_tool_calls) ?? SEARCHES_HELD;
     return {
       maxOutputTokens: tokens(body.max_output_tokens),
       choices: 1,
       audio: objects(body.input).some((item) =>
         objects(item.content).some(({ type }) => type === 'input_audio'),
       ),
-      webSearches: searches ? (tokens(body.max_tool_calls) ?? SEARCHES_HELD) : 0,
+      webSearches: tools.some((tool) => isSearchTool(tool) && !isPreview(tool)) ? calls : 0,
+      toolCalls: {
+        ...(tools.some(isPreview) ? { webSearchPreview: calls } : {}),
+        ...(tools.some(isFileSearch) ? { fileSearch: calls } : {}),
+        ...(tools.some(isCode) ? { codeContainerGb: largestContainer(tools) } : {}),
+      },
+      tier: askedTier(body.service_tier),
     };
   },
   withMaxOutput: (body, maximum) => ({ ...body, max_output_tokens: maximum }),
@@ -129,7 +182,7 @@ export const openaiResponses: FormatReader = {
 
   usageOf: (body) =>
     isObject(body)
-      ? openaiUsage(body.usage, { serviceTier: body.service_tier, webSearches: searchesIn(body) })
+      ? openaiUsage(body.usage, { serviceTier: body.service_tier, ...billedIn(body, searchesIn(body)) })
       : null,
   textOf: (body) => (isObject(body) ? textIn(body) : ''),
   generatedOf: (body) => (isObject(body) ? generatedIn(body) : ''),

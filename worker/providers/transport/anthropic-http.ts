@@ -3,15 +3,10 @@
  * retried here (whoever reserved the money decides about attempts).
  */
 import Anthropic from '@anthropic-ai/sdk';
-import type {
-  Connection,
-  ForwardRequest,
-  InputCountRequest,
-  ProviderDeps,
-  ProviderFailure,
-} from '../../domain/contracts/provider.ts';
+import type { ForwardRequest, InputCountRequest, ProviderFailure } from '../../domain/contracts/provider.ts';
 import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
+import { jsonOf, type Placed, type Transport } from './exchange.ts';
 import {
   connectionFailure,
   failed,
@@ -22,9 +17,6 @@ import {
   settledFailure,
   TEST_TIMEOUT_MS,
 } from './failure.ts';
-
-type Transport = Pick<ProviderDeps, 'fetch' | 'listens'>;
-type Placed = Connection & { baseUrl: string };
 
 /** What a caller who names no API version is taken to speak: it knows every parameter that later versions dropped. */
 const DEFAULT_VERSION = '2023-06-01';
@@ -47,7 +39,7 @@ export function forwardAnthropic(
           accept: request.stream ? 'text/event-stream' : 'application/json',
         },
         signal: request.signal,
-        timeout: request.timeoutMs,
+        ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
         maxRetries: 0,
       })
       .asResponse(),
@@ -73,7 +65,7 @@ export async function countAnthropic(
   );
   if (!answer.ok) return answer;
   const text = await answer.value.text().catch(() => '');
-  const tokens = (parsed(text) as { input_tokens?: unknown } | null)?.input_tokens;
+  const tokens = (jsonOf(text) as { input_tokens?: unknown } | null)?.input_tokens;
   return Number.isSafeInteger(tokens) && (tokens as number) >= 0
     ? ok(tokens as number)
     : err(failed('unknown', 502, 'It did not answer with a count of tokens.', text.slice(0, 1000)));
@@ -91,10 +83,52 @@ export async function listAnthropicModels(
   );
   if (!answer.ok) return answer;
   const text = await answer.value.text().catch(() => '');
-  const data = (parsed(text) as { data?: unknown } | null)?.data;
+  const data = (jsonOf(text) as { data?: unknown } | null)?.data;
   if (!Array.isArray(data))
     return err(failed('unknown', 502, 'It did not answer with a list of models.', text.slice(0, 1000)));
   return ok({ models: data.flatMap((model) => (typeof model?.id === 'string' ? [model.id as string] : [])) });
+}
+
+/** Clients by what they are made of: making one costs more than a call. Bounded; the oldest leaves. */
+const clients = new WeakMap<typeof fetch, Map<string, Anthropic>>();
+const MAX_CLIENTS = 200;
+/** The body of an HTTP error as it came, by the headers that the client's error carries. */
+const errorBodies = new WeakMap<object, string>();
+
+function clientOf(connection: Placed, { fetch: send }: Transport): Anthropic {
+  let known = clients.get(send);
+  if (!known) clients.set(send, (known = new Map()));
+  const { apiKey, baseUrl, headers } = connection;
+  const key = JSON.stringify([baseUrl, apiKey, headers]);
+  let client = known.get(key);
+  if (client) return client;
+  client = new Anthropic({
+    apiKey,
+    baseURL: baseUrl,
+    defaultHeaders: {
+      // This client would send the key as a bearer token; the API's own header is x-api-key.
+      authorization: null,
+      'x-api-key': apiKey,
+      'anthropic-version': DEFAULT_VERSION,
+      ...headers,
+    },
+    async fetch(input, init) {
+      const response = await guardedFetch(send, input as string, init);
+      if (response.ok) return response;
+      const body = await response.text();
+      const copy = new Response(body, { status: response.status, headers: response.headers });
+      errorBodies.set(copy.headers, body);
+      return copy;
+    },
+    maxRetries: 0,
+    // Nothing comes from the process' environment.
+    webhookKey: null,
+    openTelemetry: false,
+    logLevel: 'off',
+  });
+  if (known.size >= MAX_CLIENTS) known.delete(known.keys().next().value!);
+  known.set(key, client);
+  return client;
 }
 
 async function attempt(
@@ -102,48 +136,23 @@ async function attempt(
   deps: Transport,
   send: (client: Anthropic) => Promise<Response>,
 ): Promise<Result<Response, ProviderFailure>> {
-  let body: string | null = null;
-  const client = new Anthropic({
-    apiKey: connection.apiKey,
-    baseURL: connection.baseUrl,
-    defaultHeaders: {
-      // This client would send the key as a bearer token; the API's own header is x-api-key.
-      authorization: null,
-      'x-api-key': connection.apiKey,
-      'anthropic-version': DEFAULT_VERSION,
-      ...connection.headers,
-    },
-    fetch: guardedFetch(deps.fetch, (text) => (body = text)),
-    maxRetries: 0,
-    // Nothing comes from the process' environment.
-    webhookKey: null,
-    openTelemetry: false,
-    logLevel: 'off',
-  });
   try {
-    return ok(await send(client));
+    return ok(await send(clientOf(connection, deps)));
   } catch (error) {
-    return err(await settledFailure(classified(error, body), connection, deps));
+    return err(await settledFailure(classified(error), connection, deps));
   }
 }
 
 /** engine.md rule 5. Throws what is not a failure of the provider (a bug of ours). */
-function classified(error: unknown, body: string | null): ProviderFailure {
+function classified(error: unknown): ProviderFailure {
   if (error instanceof Anthropic.APIUserAbortError) return failed('unknown', 0, 'The call was cancelled.');
   if (error instanceof Anthropic.APIConnectionTimeoutError)
     return failed(neverArrived(error) ? 'not_sent' : 'unknown', 0, 'It did not answer in time.');
   if (error instanceof Anthropic.APIConnectionError) return connectionFailure(error);
   if (!(error instanceof Anthropic.APIError) || error.status === undefined) throw error;
   const { status } = error;
+  const body = (error.headers && errorBodies.get(error.headers)) ?? null;
   const message =
     error.apiMessage?.slice(0, 1000) || body?.slice(0, 300) || `It answered with status ${status}.`;
   return failed(failureOf(status), status, message, body, retryAfterMs(error.headers as Headers | undefined));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

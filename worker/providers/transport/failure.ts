@@ -6,20 +6,18 @@ const MAX_ERROR_CHARS = 16_384;
 /** How long connecting waits for the list of models. */
 export const TEST_TIMEOUT_MS = 15_000;
 
-/**
- * A `fetch` that follows no redirects (they could lead to an address that connecting would have refused) and shows the body of an
- * HTTP error to `keep` before its client reads it.
- */
-export const guardedFetch =
-  (send: typeof fetch, keep: (body: string) => void): typeof fetch =>
-  async (input, init) => {
-    const response = await send(input, { ...init, redirect: 'manual' });
-    if (response.ok) return response;
-    if (response.status < 400) throw new Redirected(response.status);
-    const body = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARS);
-    keep(body);
-    return new Response(body, { status: response.status, headers: response.headers });
-  };
+/** Follows no redirects: they could lead to an address that connecting would have refused. The body of an error is cut to what is kept. */
+export async function guardedFetch(
+  send: typeof fetch,
+  url: string | URL | Request,
+  init?: RequestInit,
+): Promise<Response> {
+  const response = await send(url as string, { ...init, redirect: 'manual' });
+  if (response.ok) return response;
+  if (response.status < 400) throw new Redirected(response.status);
+  const body = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARS);
+  return new Response(body, { status: response.status, headers: response.headers });
+}
 
 class Redirected extends Error {
   constructor(readonly status: number) {

@@ -1,28 +1,9 @@
-/**
- * Google's generateContent over plain fetch: one POST and one GET need no client library (the official one is larger than the rest of
- * the Worker, and would buffer and retry what must pass as it is). Nothing is retried here.
- */
-import type {
-  Connection,
-  ForwardRequest,
-  ProviderDeps,
-  ProviderFailure,
-} from '../../domain/contracts/provider.ts';
+/** Google's generateContent over plain HTTP: addresses, authentication and error bodies. */
+import type { ForwardRequest, ProviderFailure } from '../../domain/contracts/provider.ts';
 import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
-import {
-  connectionFailure,
-  failed,
-  failureOf,
-  guardedFetch,
-  neverArrived,
-  retryAfterMs,
-  settledFailure,
-  TEST_TIMEOUT_MS,
-} from './failure.ts';
-
-type Transport = Pick<ProviderDeps, 'fetch' | 'listens'>;
-type Placed = Connection & { baseUrl: string };
+import { exchange, jsonOf, type Placed, type Transport } from './exchange.ts';
+import { failed, TEST_TIMEOUT_MS } from './failure.ts';
 
 /** Sends `request` and answers as soon as the provider's 2xx headers are there; the body is unread. */
 export async function forwardGemini(
@@ -34,16 +15,20 @@ export async function forwardGemini(
   const path = pathOf(String(model));
   if (path === null) return err(failed('refused', 404, `There is no model "${String(model)}".`));
   const method = request.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
-  return attempt(connection, deps, {
-    path: `${path}:${method}`,
-    timeoutMs: request.timeoutMs,
-    signal: request.signal,
-    init: {
-      method: 'POST',
-      body: textOf(body, request.original),
-      headers: { 'content-type': 'application/json', 'idempotency-key': request.idempotencyKey },
+  const asked = {
+    url: addressOf(connection, `${path}:${method}`),
+    method: 'POST' as const,
+    body: textOf(body, request.original),
+    headers: {
+      ...headersOf(connection),
+      'content-type': 'application/json',
+      'idempotency-key': request.idempotencyKey,
     },
-  });
+    signal: request.signal,
+    timeoutMs: request.timeoutMs,
+    wordsIn,
+  };
+  return exchange(asked, connection, deps);
 }
 
 /** Asks for the list of models that can generate: proves address and key. */
@@ -51,12 +36,15 @@ export async function listGeminiModels(
   connection: Placed,
   deps: Transport,
 ): Promise<Result<{ models: string[] }, ProviderFailure>> {
-  const answer = await attempt(connection, deps, {
-    path: 'models?pageSize=1000',
-    timeoutMs: TEST_TIMEOUT_MS,
+  const asked = {
+    url: addressOf(connection, 'models?pageSize=1000'),
+    method: 'GET' as const,
+    headers: headersOf(connection),
     signal: null,
-    init: { method: 'GET' },
-  });
+    timeoutMs: TEST_TIMEOUT_MS,
+    wordsIn,
+  };
+  const answer = await exchange(asked, connection, deps);
   if (!answer.ok) return answer;
   const text = await answer.value.text().catch(() => '');
   const models = modelsIn(text);
@@ -72,64 +60,18 @@ function pathOf(model: string): string | null {
   return segments.length === 1 ? `models/${model}` : model;
 }
 
-const CANCELLED = failed('unknown', 0, 'The call was cancelled.');
-
-interface Attempt {
-  path: string;
-  timeoutMs: number;
-  signal: AbortSignal | null;
-  init: { method: string; body?: string; headers?: Record<string, string> };
-}
-
-async function attempt(
-  connection: Placed,
-  deps: Transport,
-  { path, timeoutMs, signal, init }: Attempt,
-): Promise<Result<Response, ProviderFailure>> {
-  if (signal?.aborted) return err(CANCELLED);
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new Error('timeout')), timeoutMs);
-  try {
-    const response = await guardedFetch(deps.fetch, () => {})(
-      `${connection.baseUrl.replace(/\/+$/, '')}/v1beta/${path}`,
-      {
-        ...init,
-        headers: { ...connection.headers, ...init.headers, 'x-goog-api-key': connection.apiKey },
-        signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
-      },
-    );
-    if (response.ok) return ok(response);
-    return err(await settledFailure(await refusalIn(response), connection, deps));
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const failure = signal?.aborted
-      ? CANCELLED
-      : deadline.signal.aborted
-        ? failed(neverArrived(error) ? 'not_sent' : 'unknown', 0, 'It did not answer in time.')
-        : connectionFailure(error);
-    return err(await settledFailure(failure, connection, deps));
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function refusalIn(response: Response): Promise<ProviderFailure> {
-  const { status } = response;
-  const body = await response.text();
-  const words = messageIn(body) ?? (body === '' ? `It answered with status ${status}.` : body.slice(0, 300));
-  return failed(failureOf(status), status, words, body, retryAfterMs(response.headers));
-}
+const addressOf = ({ baseUrl }: Placed, path: string) => `${baseUrl.replace(/\/+$/, '')}/v1beta/${path}`;
+const headersOf = ({ apiKey, headers }: Placed): Record<string, string> => ({
+  ...headers,
+  'x-goog-api-key': apiKey,
+});
 
 /** Google's own words; a stream without alt=sse wraps its error into an array. */
-function messageIn(body: string): string | null {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    const first = (Array.isArray(parsed) ? parsed[0] : parsed) as { error?: { message?: unknown } } | null;
-    const message = first?.error?.message;
-    return typeof message === 'string' && message !== '' ? message.slice(0, 1000) : null;
-  } catch {
-    return null;
-  }
+function wordsIn(body: string): string | null {
+  const parsed = jsonOf(body);
+  const first = (Array.isArray(parsed) ? parsed[0] : parsed) as { error?: { message?: unknown } } | null;
+  const message = first?.error?.message;
+  return typeof message === 'string' && message !== '' ? message : null;
 }
 
 interface ListedModel {
@@ -138,16 +80,12 @@ interface ListedModel {
 }
 
 function modelsIn(text: string): string[] | null {
-  try {
-    const { models } = JSON.parse(text) as { models?: unknown };
-    if (!Array.isArray(models)) return null;
-    return (models as (ListedModel | null)[]).flatMap((model) => {
-      if (typeof model?.name !== 'string') return [];
-      const methods = model.supportedGenerationMethods;
-      const generates = !Array.isArray(methods) || methods.includes('generateContent');
-      return generates ? [model.name.replace(/^models\//, '')] : [];
-    });
-  } catch {
-    return null;
-  }
+  const models = (jsonOf(text) as { models?: unknown } | null | undefined)?.models;
+  if (!Array.isArray(models)) return null;
+  return (models as (ListedModel | null)[]).flatMap((model) => {
+    if (typeof model?.name !== 'string') return [];
+    const methods = model.supportedGenerationMethods;
+    const generates = !Array.isArray(methods) || methods.includes('generateContent');
+    return generates ? [model.name.replace(/^models\//, '')] : [];
+  });
 }
