@@ -1,6 +1,7 @@
 /** One attempt at one node: its scope put together, its config rendered and parsed by the kind's own schema, then run. */
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
 import { err, ok, type Result } from '../worker/domain/result.ts';
+import { firstAttempt } from '../worker/domain/routing/attempt-number.ts';
 import { hasTemplate, renderConfig } from '../worker/domain/workflow/expression.ts';
 import { TOP, type Plan } from '../worker/domain/workflow/plan.ts';
 import type { RunDeps } from '../worker/domain/workflow/run.ts';
@@ -99,9 +100,8 @@ export async function runNode({
   const path = store.frame(command.frame).path;
   const key = await idempotencyKey(order.executionId, command.node, path);
   if (abandonEarlier && planned.paid)
-    for (let lost = 1; lost < command.attempt; lost++)
-      // could not ask: the hold then ends by its own time to live
-      await deps.abandon(order.teamId, `run_${key}`, lost).catch(() => {});
+    // could not ask: the holds then end by their own time to live
+    await deps.abandon(order.teamId, `run_${key}`, firstAttempt(command.attempt)).catch(() => {});
   const outcome = await kind.run(parsed.data, {
     teamId: order.teamId,
     workflowId: order.workflowId,

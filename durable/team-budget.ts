@@ -86,8 +86,8 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
     return renewed;
   }
 
-  async abandon(runId: string, attempt: number) {
-    this.#write((books, nowMs) => books.abandon(runId, attempt, nowMs));
+  async abandon(runId: string, beforeAttempt: number) {
+    this.#write((books, nowMs) => books.abandon(runId, beforeAttempt, nowMs));
   }
 
   async listBudgets() {

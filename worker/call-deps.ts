@@ -2,17 +2,24 @@
 import { connect } from 'cloudflare:sockets';
 import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
-import type { CallRoute, PaidCallDeps } from './domain/call/paid-call.ts';
+import type { CallRoute, PaidCallDeps, RouteAsk } from './domain/call/paid-call.ts';
 import { resolveModel } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
-import type { InputCountRequest, ProviderDeps, ProviderFailure } from './domain/contracts/provider.ts';
+import type {
+  InputCountRequest,
+  ProviderDeps,
+  ProviderFailure,
+  WireFormat,
+} from './domain/contracts/provider.ts';
 import { chatInputOf } from './domain/cost/chat-input.ts';
 import type { ModelName } from './domain/cost/count.ts';
 import type { Refusal } from './domain/refusal.ts';
+import type { RoutingDeps } from './domain/routing/routed-calls.ts';
 import { err, ok, type Result } from './domain/result.ts';
 import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
+import { firstModelOf, routesOf } from './store/model-routes.ts';
 import { overridesOf } from './store/prices.ts';
 
 /** Providers that need no key are there for everybody. */
@@ -74,13 +81,13 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
   return {
     judge: (teamId) => services.judge(teamId),
     formatOf,
-    async route({ teamId, model: name, format }) {
+    async route(ask) {
+      const { teamId, model: name } = ask;
       const [connections, overrides] = await Promise.all([
         connectionsOf(services, teamId),
         overridesOf(services, teamId),
       ]);
-      const speaking = connections.filter(({ provider }) => providerOf(provider)?.formats.includes(format));
-      const found = resolveModel(name, speaking, prices);
+      const found = wayOf(services, connections, ask);
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
       const at = new Date(services.now()).toISOString();
@@ -115,6 +122,33 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
     waitUntil,
   };
 }
+
+/** The connection that is meant, of those that speak the format. */
+function wayOf(
+  { prices }: CoreServices,
+  connections: readonly LiveConnection[],
+  { model, connection, format }: Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat },
+) {
+  const speaks = (provider: string) =>
+    format === undefined || providerOf(provider)?.formats.includes(format) === true;
+  const ways = connections.filter(
+    ({ id, provider }) => (connection === undefined || id === connection) && speaks(provider),
+  );
+  return resolveModel(model, ways, prices);
+}
+
+/** What the router needs; its breakers live in this isolate's memory. */
+export const routingDeps = (services: CoreServices): RoutingDeps => ({
+  routes: (teamId) => routesOf(services, teamId),
+  async placeOf(ask) {
+    const way = wayOf(services, await connectionsOf(services, ask.teamId), ask);
+    return way && `${way.connection.id} ${way.model}`;
+  },
+  breakers: services.breakers,
+  now: services.now,
+  random: () => Math.random(),
+  sleep: (ms, signal) => scheduler.wait(ms, signal ? { signal } : {}).catch(() => {}),
+});
 
 /** Servers that only speak OpenAI's dialect have tokenizers of their own: theirs are counted with the wider margin. */
 const OPENAI_FAMILIES = /^(ft:)?(gpt-(?!oss)|o\d|chatgpt|text-embedding|davinci|babbage)/;
@@ -154,7 +188,8 @@ export const inputCounter =
   (services: CoreServices, toProviders: ProviderDeps, { route }: Pick<PaidCallDeps, 'route'>) =>
   async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
     const { format, body } = ask;
-    const routed = await route({ teamId, model: String(body.model), format });
+    const named = await firstModelOf(services, teamId, String(body.model));
+    const routed = await route({ teamId, model: named, format });
     if (!routed.ok) return routed;
     const { provider: id, model } = routed.value;
     const connection = routed.value.connection as LiveConnection;

@@ -22,7 +22,7 @@ export function runDeps(services: Services): RunDeps {
     kinds: nodeKinds,
     expressions: evaluators,
     nodeDeps,
-    abandon: (teamId, runId, attempt) => team(teamId).abandon(runId, attempt),
+    abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
     record: (record) => recordRun(env.DB, record),
     publish: (teamId, message) => team(teamId).publish(message),
   };

@@ -5,6 +5,7 @@ import {
   callDeps,
   inputCounter,
   providerDeps,
+  routingDeps,
   type InputCount,
   type InputCountAsk,
 } from './call-deps.ts';
@@ -24,6 +25,8 @@ import {
 } from './domain/prompt/run-prompt.ts';
 import type { Refusal } from './domain/refusal.ts';
 import type { Result } from './domain/result.ts';
+import { breakers, type Breakers } from './domain/routing/breakers.ts';
+import { routedCalls, type RoutingDeps } from './domain/routing/routed-calls.ts';
 import { formatOf } from './providers/registry.ts';
 import { loadPrompt } from './store/prompts.ts';
 import type { TeamJudge } from './domain/budget/team.ts';
@@ -52,13 +55,17 @@ export interface CoreServices {
   judge(teamId: string): Judge;
   /** everything else that a team's budget object is asked */
   team(teamId: string): TeamJudge;
+  /** which models of providers fail lately, as this isolate knows (domain/routing/breaker.ts) */
+  breakers: Breakers;
   /** ways to providers that are there for every team */
   builtInConnections: readonly LiveConnection[];
 }
 
 export interface Services extends CoreServices {
-  /** the one way to a provider that costs money */
+  /** the one way to a provider that costs money: routed, so one call may be several attempts */
   paidCalls: PaidCalls;
+  /** where a target leads; what `breakers` are kept by */
+  placeOf: RoutingDeps['placeOf'];
   /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
   runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
@@ -98,11 +105,13 @@ export function services(env: Env): Services {
       counter: counterOf(env.ASSETS),
       judge: team,
       team,
+      breakers: breakers(),
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
     const toProviders = providerDeps(core);
     const deps = callDeps(core, toProviders);
-    const calls = paidCalls(deps);
+    const routing = routingDeps(core);
+    const calls = routedCalls(paidCalls(deps), routing);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
       paidCalls: calls,
@@ -112,6 +121,7 @@ export function services(env: Env): Services {
       ...core,
       providerDeps: toProviders,
       paidCalls: calls,
+      placeOf: routing.placeOf,
       countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),

@@ -59,6 +59,15 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
     make: async (a) => ({ id: await created(a, '/api/prompts', walkedPrompt), label: 'production' }),
   },
   { path: '/api/runs/:id', make: runOf },
+  {
+    path: '/api/routes/:id',
+    make: async (a) => ({
+      id: await created(a, '/api/routes', {
+        name: `walked-${crypto.randomUUID()}`,
+        targets: [{ model: 'sandbox-small' }],
+      }),
+    }),
+  },
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/v1beta/models/:name', make: async (a) => ({ name: (await modelOf(a)).model! }) },

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { runInDurableObject } from 'cloudflare:test';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Fetch } from './fixtures.ts';
 import { makeTeam } from './fixtures.ts';
 
@@ -42,6 +42,17 @@ async function until(fetch: Fetch, id: string, ...statuses: string[]): Promise<A
       throw new Error(`still ${execution.status}: ${JSON.stringify(execution).slice(0, 2000)}`);
     await scheduler.wait(20);
   }
+}
+/** The execution's ledger rows by attempt, once there are so many. */
+async function booked(fetch: Fetch, executionId: string, rows: number): Promise<Answer[]> {
+  return await vi.waitFor(
+    async () => {
+      const { data } = await json(await fetch(`/api/token-tracking/ledger?executionId=${executionId}`));
+      expect(data).toHaveLength(rows);
+      return data.sort((a: Answer, b: Answer) => a.attempt - b.attempt);
+    },
+    { timeout: 10_000, interval: 50 },
+  );
 }
 const of = (execution: Answer, nodeId: string): Answer =>
   execution.nodes.find((n: Answer) => n.nodeId === nodeId);
@@ -311,6 +322,57 @@ describe('an execution', () => {
     expect(await env.WORKFLOW_RUN.getByName(id).poke()).toBe(true);
     const done = await until(fetch, id, 'completed', 'failed');
     expect([done.status, of(done, 'start').attempts, of(done, 'slow').attempts]).toEqual(['completed', 1, 2]);
+  }, 30_000);
+
+  it("B10: falls back inside one attempt of a node, and counts what its run's ledger rows count", async () => {
+    const { fetch } = await makeTeam('editor');
+    const { id } = await run(fetch, {
+      nodes: [
+        start,
+        ask('ask', 'x', { model: 'sandbox-500', fallback: ['no-such-model', 'sandbox-small'] }),
+        node('out', 'output', {}),
+      ],
+      edges: [edge('start', 'ask'), edge('ask', 'out')],
+    });
+    const done = await until(fetch, id, 'completed', 'failed');
+    expect([done.status, of(done, 'ask').attempts]).toEqual(['completed', 1]);
+    const rows = await booked(fetch, id, 1);
+    expect(rows).toMatchObject([{ attempt: 2, model: 'sandbox-small', costNanoUsd: done.costNanoUsd }]);
+    expect(done.costNanoUsd).toBeGreaterThan(0);
+    const attempts = (await json(await fetch(`/api/runs/${rows[0]!.runId}`))).attemptDetails;
+    // there is no such model as the one between them
+    expect(attempts.map((one: Answer) => [one.attempt, one.model, one.billed])).toEqual([
+      [1, 'sandbox-500', false],
+      [2, 'sandbox-small', true],
+    ]);
+  });
+
+  it('whose object is lost during a fallback books that very attempt, and the next one under numbers of its own', async () => {
+    const { fetch } = await makeTeam('editor');
+    const { id } = await run(fetch, {
+      nodes: [
+        start,
+        ask('slow', 'x', { model: 'sandbox-500', fallback: ['sandbox-slow'] }),
+        node('out', 'output', {}),
+      ],
+      edges: [edge('start', 'slow'), edge('slow', 'out')],
+    });
+    await until(fetch, id, 'running');
+    for (let held = 0; held === 0; await scheduler.wait(10))
+      held = (await json(await fetch('/api/token-tracking/reconcile'))).heldNanoUsd;
+    const stub = env.WORKFLOW_RUN.getByName(id);
+    await runInDurableObject(stub, (_instance, state) => {
+      state.abort('lost');
+    }).catch(() => {});
+    expect(await env.WORKFLOW_RUN.getByName(id).poke()).toBe(true);
+    const done = await until(fetch, id, 'completed', 'failed');
+    expect([done.status, of(done, 'slow').attempts]).toEqual(['completed', 2]);
+    const rows = await booked(fetch, id, 2);
+    expect(rows.map((row: Answer) => [row.attempt, row.status, row.flags])).toEqual([
+      [2, 'failed', ['unconfirmed']],
+      [102, 'succeeded', []],
+    ]);
+    expect((await json(await fetch('/api/token-tracking/reconcile'))).heldNanoUsd).toBe(0);
   }, 30_000);
 
   it('of a workflow that cannot run yet is refused before anything is written', async () => {

@@ -16,6 +16,7 @@ export const ID_PREFIXES = {
   promptVersion: 'pv',
   run: 'run',
   ledger: 'led',
+  route: 'rt',
   budget: 'bud',
   alert: 'alr',
   workflow: 'wf',

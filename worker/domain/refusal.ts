@@ -79,5 +79,9 @@ export type Refusal =
       failure: 'not_sent' | 'refused' | 'unknown';
       retryAfterSeconds?: number;
       body?: string;
+      /** attempts made in all; absent = 1 */
+      attempts?: number;
+      /** what failed attempts were billed all the same; absent = nothing */
+      billed?: { inputTokens: number; outputTokens: number; costNanoUsd: number };
     }
   | { reason: 'unavailable'; message: string };

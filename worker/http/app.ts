@@ -25,6 +25,7 @@ import { me } from './me.ts';
 import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
+import { modelRoutes } from './model-routes.ts';
 import { models } from './models.ts';
 import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
@@ -127,6 +128,7 @@ export function createApp() {
     .route('/', anthropicGateway)
     .route('/', geminiGateway)
     .route('/', models)
+    .route('/', modelRoutes)
     .route('/', reprice)
     .route('/', estimate)
     .route('/', tokenTracking)

@@ -111,7 +111,12 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
         'provider_error',
         `${refusal.provider}: ${refusal.message}`,
         { provider: refusal.provider, failure: refusal.failure },
-        refusal.retryAfterSeconds === undefined ? {} : { 'retry-after': String(refusal.retryAfterSeconds) },
+        {
+          ...(refusal.retryAfterSeconds === undefined
+            ? {}
+            : { 'retry-after': String(refusal.retryAfterSeconds) }),
+          ...(refusal.attempts === undefined ? {} : { 'x-pm-attempts': String(refusal.attempts) }),
+        },
       );
     case 'unavailable':
       return answer(503, 'api_error', refusal.message, {}, { 'retry-after': '1' });

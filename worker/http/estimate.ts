@@ -8,6 +8,7 @@ import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
 import { SANDBOX } from '../domain/cost/sandbox-prices.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { firstModelOf } from '../store/model-routes.ts';
 import { overridesOf } from '../store/prices.ts';
 import { Refused } from './errors.ts';
 import { answers, jsonBody, newRoutes } from './routes.ts';
@@ -22,7 +23,7 @@ const messageSchema = z.looseObject({
 
 const requestSchema = z
   .strictObject({
-    /** "gpt-4o", "sandbox-small" or "<provider>/<model>" */
+    /** "gpt-4o", "sandbox-small", "<provider>/<model>" or a route, whose first model is then taken */
     model: z.string().min(1).max(200),
     /** counted as it stands, without framing */
     text: z.string().optional(),
@@ -85,7 +86,8 @@ export const estimate = newRoutes().openapi(
       connectedProviders(db, vars, teamId),
       overridesOf(services, teamId),
     ]);
-    const ref = prices.resolve(body.model, connected, overrides);
+    // of a route: the model that stands first
+    const ref = prices.resolve(await firstModelOf(services, teamId, body.model), connected, overrides);
     if (!ref) throw new Refused({ reason: 'model_not_found', model: body.model });
 
     const chat = body.messages ? chatOf(body) : null;

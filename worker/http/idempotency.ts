@@ -16,6 +16,8 @@ const KEPT_HEADERS = [
   'x-pm-run-id',
   'x-pm-cost-nano-usd',
   'x-pm-max-tokens-clamped',
+  'x-pm-model',
+  'x-pm-attempts',
   'location',
 ];
 

@@ -37,7 +37,7 @@ const runSchema = z
   })
   .openapi('PromptRun');
 
-const shown = ({ text, ...run }: PromptRun) => ({ ...run, output: text });
+const shown = ({ text, spend: _, ...run }: PromptRun) => ({ ...run, output: text });
 
 export const promptRuns = newRoutes().openapi(
   createRoute({
@@ -60,7 +60,7 @@ export const promptRuns = newRoutes().openapi(
         reason: 'invalid',
         issues: [{ path: 'tags', message: 'there are at most 20 tags' }],
       });
-    const { onDisconnect, maxCostNanoUsd } = wishesOf(c);
+    const { onDisconnect, maxCostNanoUsd, fallback } = wishesOf(c);
     const request = {
       ...wanted,
       promptId: c.req.valid('param').id,
@@ -68,6 +68,7 @@ export const promptRuns = newRoutes().openapi(
       attempt: 1,
       subject: { ...subject, tags: all },
       maxCostNanoUsd,
+      fallback,
       // Whoever stops a stream wants it stopped; a lost JSON answer is still worth its record.
       onDisconnect:
         c.req.header('x-pm-on-disconnect') === undefined && stream ? ('cancel' as const) : onDisconnect,

@@ -12,6 +12,7 @@ import type { Services } from '../services.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { readRows } from '../store/data-sources.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { firstModelOf } from '../store/model-routes.ts';
 import { overridesOf } from '../store/prices.ts';
 import { loadPrompt } from '../store/prompts.ts';
 import { findWorkflow } from '../store/workflows.ts';
@@ -173,7 +174,8 @@ async function callOf(
   }
   const wanted = config.model ?? content.model;
   const overrides = await overridesOf(services, teamId);
-  const ref = wanted ? prices.resolve(wanted, await connectedProviders(db, vars, teamId), overrides) : null;
+  const named = wanted && (await firstModelOf(services, teamId, wanted));
+  const ref = named ? prices.resolve(named, await connectedProviders(db, vars, teamId), overrides) : null;
   const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString(), overrides);
   if (!ref || !price) return null;
   const history = await outputTokensOfLastRuns(db, { teamId, ...ref, workflowId, nodeId: node.id });

@@ -7,6 +7,7 @@ import { prompt, type PromptAnswer, type PromptCall } from './prompt.ts';
 const complete = { model: 'sandbox-small', prompt: 'Score {{ item.company }}' };
 nodeContract(prompt, complete);
 
+const spent = { inputTokens: 10, outputTokens: 5, costNanoUsd: 42 };
 const usage = { ...NO_USAGE, inputTokens: 10, outputTokens: 5 };
 async function run(config: Parameters<typeof prompt.run>[0], answer: Partial<PromptAnswer> | Refusal) {
   const calls: PromptCall[] = [];
@@ -15,7 +16,10 @@ async function run(config: Parameters<typeof prompt.run>[0], answer: Partial<Pro
       calls.push(call);
       return 'reason' in answer
         ? { ok: false, error: answer }
-        : { ok: true, value: { text: '', usage, costNanoUsd: 42, model: 'sandbox-small', ...answer } };
+        : {
+            ok: true,
+            value: { text: '', usage, costNanoUsd: 42, model: 'sandbox-small', spend: spent, ...answer },
+          };
     },
   };
   const context = nodeContext({ deps, keyId: 'key_1', tags: ['acme'], budgetNanoUsd: 500, attempt: 2 });
@@ -32,6 +36,25 @@ describe('prompt', () => {
         spend: { inputTokens: 10, outputTokens: 5, costNanoUsd: 42 },
       },
     });
+  });
+
+  it('hands its fallbacks on, and counts what failed attempts before the answer were billed', async () => {
+    const spend = { inputTokens: 30, outputTokens: 9, costNanoUsd: 50 };
+    const { outcome, call } = await run({ ...complete, fallback: ['b', 'c'] }, { costNanoUsd: 50, spend });
+    expect(call.fallback).toEqual(['b', 'c']);
+    expect(outcome).toMatchObject({ ok: true, value: { output: { costNanoUsd: 50, usage }, spend } });
+  });
+
+  it('counts what a failed call was billed all the same', async () => {
+    const { outcome } = await run(complete, {
+      reason: 'provider_failed',
+      provider: 'x',
+      status: 504,
+      message: 'late',
+      failure: 'unknown',
+      billed: spent,
+    });
+    expect(outcome).toMatchObject({ ok: false, error: { reason: 'unknown', spend: spent } });
   });
 
   it('calls as the run and node it stands in, by one run id for every attempt', async () => {

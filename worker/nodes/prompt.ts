@@ -1,7 +1,7 @@
 /** One paid call to a model: a prompt of the library or one written in place, under the run's budgets. */
 import { z } from 'zod';
 import type { CallSubject } from '../domain/budget/budget.ts';
-import { defineNode } from '../domain/contracts/node.ts';
+import { defineNode, type NodeSpend } from '../domain/contracts/node.ts';
 import type { Usage } from '../domain/cost/usage.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { err, ok, type Result } from '../domain/result.ts';
@@ -17,6 +17,8 @@ export interface PromptCall {
   label?: string;
   /** absent = the prompt's own */
   model?: string;
+  /** models or routes to try when it fails, in order */
+  fallback?: string[];
   /** final texts: no template is left in them */
   system?: string;
   prompt?: string;
@@ -35,8 +37,11 @@ export interface PromptAnswer {
   /** the parsed answer, when a responseSchema was given */
   json?: unknown;
   usage: Usage;
+  /** of the whole call, failed attempts included */
   costNanoUsd: number;
   model: string;
+  /** what the whole call used, failed attempts included */
+  spend: NodeSpend;
 }
 
 export interface PromptDeps {
@@ -88,7 +93,7 @@ export const prompt = defineNode({
   paid: true,
   async run(config, context) {
     const { runPrompt } = context.deps as PromptDeps;
-    const { fallback: _, variables = {}, ...call } = config;
+    const { variables = {}, ...call } = config;
     const answer = await runPrompt({
       ...call,
       variables,
@@ -109,8 +114,7 @@ export const prompt = defineNode({
       timeoutMs: context.timeoutMs,
     });
     if (!answer.ok) return err(failureOf(answer.error));
-    const { text, json, usage, costNanoUsd, model } = answer.value;
-    const spend = { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costNanoUsd };
+    const { text, json, usage, costNanoUsd, model, spend } = answer.value;
     if (config.responseSchema === undefined)
       return ok({ output: { text, usage, costNanoUsd, model }, spend });
     const parsed = parseAnswer(text, json, config.responseSchema);

@@ -45,7 +45,7 @@ export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_M
       askOnce('useKey', (stub) => inTime(stub.useKey(keyId, limits), reserveTimeoutMs)),
     settleMany: (settlements) => ask('settleMany', (stub) => stub.settleMany(settlements)),
     renew: (runId, attempt, ttlMs) => ask('renew', (stub) => stub.renew(runId, attempt, ttlMs)),
-    abandon: (runId, attempt) => ask('abandon', (stub) => stub.abandon(runId, attempt)),
+    abandon: (runId, beforeAttempt) => ask('abandon', (stub) => stub.abandon(runId, beforeAttempt)),
     listBudgets: () => ask('listBudgets', (stub) => stub.listBudgets()),
     getBudget: (id) => ask('getBudget', (stub) => stub.getBudget(id)),
     createBudget: (budget) => ask('createBudget', (stub) => stub.createBudget(budget)),

@@ -124,7 +124,7 @@ it('under any interleaving: no budget is overspent, counters equal the rows, eve
         else if (one.do === 'limit') {
           books.changeBudget(`bud_${one.budget}`, { limitNanoUsd: one.limit }, nowMs);
           lowered.add(`bud_${one.budget}`);
-        } else if (one.do === 'abandon') books.abandon(`run_${one.run}`, 1, nowMs);
+        } else if (one.do === 'abandon') books.abandon(`run_${one.run}`, 2, nowMs);
         else if (one.do === 'renew') books.renew(`run_${one.run}`, 1, nowMs + 600_000);
         else if (one.do === 'reserve') {
           const known = subjects.get(one.run) ?? {

@@ -164,8 +164,16 @@ describe('the books of a team', () => {
     const { books } = opened(budget());
     books.reserve(call('run_1'), NOON);
     books.reserve(call('run_2', { dispatching: false }), NOON);
-    for (const runId of ['run_1', 'run_1', 'run_2', 'run_unknown']) books.abandon(runId, 1, NOON);
+    for (const runId of ['run_1', 'run_1', 'run_2', 'run_unknown']) books.abandon(runId, 2, NOON);
     expect(where(books)).toEqual({ spentNanoUsd: 100, heldNanoUsd: 0 });
+  });
+
+  it('end every lost attempt of a run, and none of the attempt that follows it or of another run', () => {
+    const { books } = opened(budget({ limitNanoUsd: 1_000 }));
+    for (const attempt of [1, 2, 101]) books.reserve(call('run_1', { attempt }), NOON);
+    books.reserve(call('run_2'), NOON);
+    books.abandon('run_1', 101, NOON);
+    expect(where(books)).toEqual({ spentNanoUsd: 200, heldNanoUsd: 200 });
   });
 
   it('B07: book nothing for an attempt that the provider did not bill, but let it stand on the run', () => {

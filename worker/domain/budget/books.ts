@@ -168,10 +168,12 @@ export class Books {
     return true;
   }
 
-  /** Ends a hold whose caller is dead: `unconfirmed` at its ceiling when it was dispatching, released otherwise. No-op without one. */
-  abandon(runId: string, attempt: number, nowMs: number): void {
-    const hold = this.#holds.get(attemptKey(runId, attempt))?.hold;
-    if (hold) this.#end(hold, nowMs);
+  /** Ends the holds of a run's attempts whose callers are dead: `unconfirmed` at the ceiling when dispatching, released otherwise. No-op without any. */
+  abandon(runId: string, beforeAttempt: number, nowMs: number): void {
+    const lost = [...this.#holds.values()].filter(
+      ({ hold }) => hold.runId === runId && hold.attempt < beforeAttempt,
+    );
+    for (const { hold } of lost) this.#end(hold, nowMs);
   }
 
   /** Ends every hold that ran out by now (B06); answers how many. */

@@ -156,8 +156,8 @@ export interface Judge {
   settle(settlement: Settlement): Promise<Settled>;
   /** moves the expiry of a hold; false when there is no such hold */
   renew(runId: string, attempt: number, ttlMs: number): Promise<boolean>;
-  /** the caller of this attempt is known dead: a dispatching hold is settled as `unconfirmed`, another released; no-op when there is none */
-  abandon(runId: string, attempt: number): Promise<void>;
+  /** the callers of this run's attempts before `beforeAttempt` are known dead: their dispatching holds are settled as `unconfirmed`, others released */
+  abandon(runId: string, beforeAttempt: number): Promise<void>;
 }
 
 /** One row on its way from the team's outbox to D1. `seq` is gapless per team. */

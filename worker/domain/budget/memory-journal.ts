@@ -87,6 +87,6 @@ export function memoryJudge(books: Books, now: () => number): Judge {
       return settled;
     },
     renew: async (runId, attempt, ttlMs) => books.renew(runId, attempt, now() + ttlMs),
-    abandon: async (runId, attempt) => books.abandon(runId, attempt, now()),
+    abandon: async (runId, beforeAttempt) => books.abandon(runId, beforeAttempt, now()),
   };
 }

@@ -47,8 +47,14 @@ export async function admit(
   deps: PaidCallDeps,
 ): Promise<Result<Admitted, Refusal>> {
   const startedAtMs = deps.now();
-  const { subject, format } = request;
-  const routed = await deps.route({ teamId: subject.teamId, model: String(request.body.model), format });
+  const { subject, format, connection } = request;
+  const model = String(request.body.model);
+  const routed = await deps.route({
+    teamId: subject.teamId,
+    model,
+    format,
+    ...(connection === undefined ? {} : { connection }),
+  });
   if (!routed.ok) return routed;
   const route = routed.value;
   const reader = deps.formatOf(format);

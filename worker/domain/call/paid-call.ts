@@ -19,6 +19,7 @@ import type { ModelInfo, Price } from '../cost/price.ts';
 import type { JsonText } from '../data/json-text.ts';
 
 export interface PaidCallRequest {
+  /** (runId, attempt) is the identity of the call. The router counts its own attempts within the asker's (routing/attempt-number.ts) */
   runId: string;
   attempt: number;
   subject: CallSubject;
@@ -28,6 +29,10 @@ export interface PaidCallRequest {
   body: Record<string, unknown>;
   /** the text that `body` was read out of, when a caller sent one: it goes on as he wrote it */
   original?: JsonText;
+  /** models or routes to try when the first fails, in order (routing/) */
+  fallback?: readonly string[];
+  /** id of the connection to take; default: the one that the model's name means */
+  connection?: string;
   stream: boolean;
   /** the caller's headers that go on to the provider; default none */
   headers?: Readonly<Record<string, string>>;
@@ -41,7 +46,10 @@ export interface PaidCallRequest {
   onRate?(standing: RateStanding): void;
   onDisconnect: 'drain' | 'cancel';
   signal?: AbortSignal;
+  /** for the whole call, a stream to its end */
   timeoutMs?: number;
+  /** for the answer, a stream's first event; default: `timeoutMs` */
+  answerWithinMs?: number;
 }
 
 export interface CallReceipt {
@@ -59,6 +67,14 @@ export interface CallReceipt {
   budgetWarnings: string[];
 }
 
+/** Attempts of the same call that failed before the one that answered, and what they were billed. */
+export interface Earlier {
+  attempts: number;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number;
+}
+
 /** A JSON call, settled. */
 export interface PaidAnswer {
   receipt: CallReceipt;
@@ -68,6 +84,8 @@ export interface PaidAnswer {
   headers: Record<string, string>;
   /** the assistant's text */
   text: string;
+  /** absent = it was the first attempt */
+  earlier?: Earlier;
 }
 
 /**
@@ -76,12 +94,17 @@ export interface PaidAnswer {
  */
 export interface PaidStream {
   runId: string;
+  /** who answers */
+  provider: string;
+  model: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
   budgetWarnings: string[];
   /** what the provider's headers say (provider-headers.ts) */
   headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;
+  /** absent = it was the first attempt */
+  earlier?: Earlier;
 }
 
 export interface PaidStreamEnd {
@@ -92,6 +115,14 @@ export interface PaidStreamEnd {
 export interface PaidCalls {
   call(request: PaidCallRequest): Promise<Result<PaidAnswer, Refusal>>;
   stream(request: PaidCallRequest): Promise<Result<PaidStream, Refusal>>;
+}
+
+/** A model by its name, through the connection named or the one that the name means. */
+export interface RouteAsk {
+  teamId: string;
+  model: string;
+  connection?: string;
+  format: WireFormat;
 }
 
 /** Where a call goes: the model as its provider names it, the way there, and its price now. */
@@ -109,7 +140,7 @@ export interface CallRoute {
 /** Everything of the outside that a paid call needs; all of it is handed in. */
 export interface PaidCallDeps {
   judge(teamId: string): Judge;
-  route(ask: { teamId: string; model: string; format: WireFormat }): Promise<Result<CallRoute, Refusal>>;
+  route(ask: RouteAsk): Promise<Result<CallRoute, Refusal>>;
   formatOf(format: WireFormat): FormatReader;
   forward(route: CallRoute, request: ForwardRequest): Promise<Result<Response, ProviderFailure>>;
   /** upper bounds, never below the truth */

@@ -6,7 +6,14 @@ import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { endingOfFailure, NOT_BOOKED, refusalOfFailure, settle, type Outcome } from './settling.ts';
+import {
+  endingOfFailure,
+  NOT_BOOKED,
+  refusalOfFailure,
+  settle,
+  withBilled,
+  type Outcome,
+} from './settling.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
@@ -34,7 +41,7 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
     const bodyText = await textOf(sent.value, flight.signal);
     const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
-    if (refusal) return err(refusal);
+    if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
     const headers = shownHeaders(sent.value.headers, admitted.route.connection);
     return ok({ receipt, bodyText: bodyText!, headers, text });
@@ -67,6 +74,8 @@ export interface Flight {
   cancelled(): boolean;
   /** ends the call because its caller does not want it any more (B08) */
   cancel(): void;
+  /** the first event is there: from now on only the deadline of the whole call counts */
+  answered(): void;
   land(): void;
 }
 
@@ -91,12 +100,20 @@ function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Fli
       watch();
     });
   })();
+  const stopPatience =
+    request.answerWithinMs === undefined
+      ? () => {}
+      : timers.after(request.answerWithinMs, () =>
+          abort.abort(new DOMException('It took too long.', 'TimeoutError')),
+        );
   return {
     signal: abort.signal,
     cancelled: () => cancelled,
     cancel,
+    answered: stopPatience,
     land() {
       stopWatch();
+      stopPatience();
       caller?.removeEventListener('abort', cancel);
     },
   };
@@ -145,8 +162,9 @@ async function failed(
   deps: PaidCallDeps,
 ): Promise<Result<never, Refusal>> {
   const status = flight.cancelled() ? 'cancelled' : 'failed';
-  await settle(admitted, { status, ending: endingOfFailure(failure), error: failure.message }, deps);
-  return err(refusalOfFailure(admitted.route.provider, failure));
+  const outcome = { status, ending: endingOfFailure(failure), error: failure.message } as const;
+  const receipt = await settle(admitted, outcome, deps);
+  return err(withBilled(refusalOfFailure(admitted.route.provider, failure), receipt));
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */

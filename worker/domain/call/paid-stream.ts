@@ -9,7 +9,7 @@ import type { Admitted } from './admission.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import type { Flight } from './paid-calls.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { NOT_BOOKED, settle, type Outcome } from './settling.ts';
+import { NOT_BOOKED, settle, withBilled, type Outcome } from './settling.ts';
 import { SseSplitter, type SseEvent } from './sse.ts';
 
 interface Opened {
@@ -39,10 +39,16 @@ export async function paidStream(
     const message = probe.error() ?? noEvent(flight);
     const outcome = opening?.data ? null : outcomeWithoutStream(admitted, first);
     const status = flight.cancelled() ? 'cancelled' : 'failed';
-    await settle(admitted, { ...(outcome ?? unstarted(flight)), status, error: message }, deps);
+    const receipt = await settle(
+      admitted,
+      { ...(outcome ?? unstarted(flight)), status, error: message },
+      deps,
+    );
     flight.land();
-    return err(providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502));
+    const refusal = providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502);
+    return err(withBilled(refusal, receipt));
   }
+  flight.answered();
 
   const reader = format.streamReader({ usageInjected, choices });
   const downstream = toCaller(flight, request.onDisconnect);
@@ -55,6 +61,8 @@ export async function paidStream(
   deps.waitUntil(done);
   return ok({
     runId: request.runId,
+    provider: route.provider,
+    model: route.model,
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
     budgetWarnings: admitted.budgetWarnings,
@@ -78,9 +86,9 @@ async function upToFirstData(source: ProviderEvents): Promise<SseEvent[]> {
   return seen;
 }
 
-/** Cancelled by the caller, the provider has read the input at least; failed by itself, it bills nothing. */
+/** Ended by us (the caller left, or it took too long), the provider has read the input at least; failed by itself, it bills nothing. */
 const unstarted = (flight: Flight): Pick<Outcome, 'ending'> => ({
-  ending: flight.cancelled() ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' },
+  ending: flight.signal.aborted ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' },
 });
 
 /** A server that ignores `stream` and answers in one piece has written, and says so in its usage. */

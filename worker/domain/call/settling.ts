@@ -164,6 +164,15 @@ export function refusalOfFailure(provider: string, failure: ProviderFailure): Re
   };
 }
 
+/** What a failed attempt was billed all the same stands on its refusal, for those who add up a call's attempts. */
+export function withBilled(refusal: Refusal, receipt: CallReceipt | null): Refusal {
+  if (refusal.reason !== 'provider_failed' || receipt === null) return refusal;
+  const { costNanoUsd, usage } = receipt;
+  const { inputTokens, outputTokens } = usage;
+  if (costNanoUsd === 0 && inputTokens === 0 && outputTokens === 0) return refusal;
+  return { ...refusal, billed: { inputTokens, outputTokens, costNanoUsd } };
+}
+
 /** Answered, paid, but not booked: no success may be shown for it. */
 export const NOT_BOOKED: Refusal = {
   reason: 'budget_unavailable',

@@ -1,6 +1,6 @@
 /** One run of a prompt: load the version, fill it in, and make the paid call. Told alike for the API, the playground and workflow nodes. */
 import type { CallSubject } from '../budget/budget.ts';
-import type { CallReceipt, PaidCallRequest, PaidCalls, PaidStreamEnd } from '../call/paid-call.ts';
+import type { Earlier, PaidCallRequest, PaidCalls, PaidStreamEnd } from '../call/paid-call.ts';
 import { SseSplitter } from '../call/sse.ts';
 import type { FormatReader } from '../contracts/provider.ts';
 import type { Usage } from '../cost/usage.ts';
@@ -22,6 +22,8 @@ export interface RunPromptRequest extends VersionWish {
   variables?: Record<string, unknown>;
   /** each overrides the prompt's own */
   model?: string;
+  /** models or routes to try when that one fails */
+  fallback?: readonly string[];
   temperature?: number;
   maxTokens?: number;
   responseSchema?: Record<string, unknown>;
@@ -43,9 +45,13 @@ export interface PromptRun {
   /** the text as JSON, when a response schema was asked for and the text is JSON */
   json?: unknown;
   model: string;
+  /** of the answer */
   usage: Usage;
+  /** of the whole run, failed attempts included */
   costNanoUsd: number;
   latencyMs: number;
+  /** what the whole run used, failed attempts included */
+  spend: { inputTokens: number; outputTokens: number; costNanoUsd: number };
 }
 
 export interface PromptStream {
@@ -77,7 +83,7 @@ export async function runPrompt(
   if (!asked.ok) return asked;
   const answer = await deps.paidCalls.call(asked.value.call);
   if (!answer.ok) return answer;
-  return ok(runOf(answer.value.receipt, answer.value.text, asked.value.wantsJson));
+  return ok(runOf(answer.value, asked.value.wantsJson));
 }
 
 export async function streamPrompt(
@@ -89,7 +95,7 @@ export async function streamPrompt(
   const stream = await deps.paidCalls.stream(asked.value.call);
   if (!stream.ok) return stream;
   const done = stream.value.done.then((end): Result<PromptRun, Refusal> =>
-    end.ok ? ok(endOf(end.value, asked.value.wantsJson)) : end,
+    end.ok ? ok(runOf({ ...end.value, earlier: stream.value.earlier }, asked.value.wantsJson)) : end,
   );
   return ok({ runId: request.runId, deltas: deltasOf(stream.value.body, deps.reader), done });
 }
@@ -130,6 +136,7 @@ async function ask(
       },
       executionType: subject.executionId === undefined ? 'prompt' : 'workflow',
       format: reader.format,
+      ...(request.fallback ? { fallback: request.fallback } : {}),
       body: maxTokens === undefined ? body : reader.withMaxOutput(body, maxTokens),
       stream,
       clampable: false,
@@ -178,12 +185,28 @@ async function writtenFor(
   return ok({ content, messages, promptVersion: loaded.value.version });
 }
 
-const endOf = ({ receipt, text }: PaidStreamEnd, wantsJson: boolean) => runOf(receipt, text, wantsJson);
-
-function runOf(receipt: CallReceipt, text: string, wantsJson: boolean): PromptRun {
-  const { runId, model, usage, costNanoUsd, latencyMs } = receipt;
+function runOf(
+  { receipt, text, earlier }: PaidStreamEnd & { earlier?: Earlier },
+  wantsJson: boolean,
+): PromptRun {
+  const { runId, model, usage, latencyMs } = receipt;
   const json = wantsJson ? jsonIn(text) : undefined;
-  return { runId, text, ...(json === undefined ? {} : { json }), model, usage, costNanoUsd, latencyMs };
+  const spend = {
+    inputTokens: usage.inputTokens + (earlier?.inputTokens ?? 0),
+    outputTokens: usage.outputTokens + (earlier?.outputTokens ?? 0),
+    costNanoUsd: receipt.costNanoUsd + (earlier?.costNanoUsd ?? 0),
+  };
+  const { costNanoUsd } = spend;
+  return {
+    runId,
+    text,
+    ...(json === undefined ? {} : { json }),
+    model,
+    usage,
+    costNanoUsd,
+    latencyMs,
+    spend,
+  };
 }
 
 function jsonIn(text: string): unknown {

@@ -37,6 +37,14 @@ export const retrySchema = z.strictObject({
 });
 export type Retry = z.infer<typeof retrySchema>;
 
+/** A change names what it changes. */
+export const routeChangeSchema = z.strictObject({
+  name: routeName.optional(),
+  targets: z.array(targetSchema).min(1).max(MAX_TARGETS).optional(),
+  strategy: z.enum(STRATEGIES).optional(),
+  retry: retrySchema.optional(),
+});
+
 /** What a team defines. Names of models and connections are checked where those are known (worker/http/model-routes.ts). */
 export const routeSchema = z
   .strictObject({

@@ -20,6 +20,7 @@ export function failureOf(refusal: Refusal): NodeFailure {
       return {
         reason: refusal.failure,
         message: `${refusal.provider} answered ${refusal.status}: ${refusal.message}`,
+        ...(refusal.billed ? { spend: refusal.billed } : {}),
         ...(refusal.retryAfterSeconds === undefined
           ? {}
           : { retryAfterMs: refusal.retryAfterSeconds * 1000 }),

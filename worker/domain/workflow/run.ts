@@ -115,8 +115,8 @@ export interface RunDeps {
   expressions: Expressions;
   /** for NodeContext.deps */
   nodeDeps: unknown;
-  /** the caller of this attempt is known dead */
-  abandon(teamId: string, runId: string, attempt: number): Promise<void>;
+  /** the callers of this run's attempts before `beforeAttempt` are known dead */
+  abandon(teamId: string, runId: string, beforeAttempt: number): Promise<void>;
   /** index row and outputs, safe to run twice */
   record(record: RunRecord): Promise<void>;
   publish(teamId: string, message: LiveMessage): Promise<void>;

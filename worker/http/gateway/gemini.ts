@@ -8,6 +8,7 @@ import { SseSplitter } from '../../domain/call/sse.ts';
 import type { ModelInfo } from '../../domain/cost/price.ts';
 import { providerOf } from '../../providers/registry.ts';
 import { connectionsOf } from '../../store/connections.ts';
+import { routesOf } from '../../store/model-routes.ts';
 import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { newRoutes, type AppEnv } from '../routes.ts';
@@ -84,11 +85,16 @@ interface GeminiModel {
   supportedGenerationMethods: readonly string[];
 }
 
-/** Every model that the team can call in Google's format: what such connections list, else what the price table knows. */
+/** Every model that the team can call in Google's format: its routes, what such connections list, else what the price table knows. */
 async function modelsOf(c: Context<AppEnv>): Promise<GeminiModel[]> {
   const services = c.get('services');
-  const connections = await connectionsOf(services, c.get('actor').teamId);
+  const { teamId } = c.get('actor');
+  const [connections, routes] = await Promise.all([
+    connectionsOf(services, teamId),
+    routesOf(services, teamId),
+  ]);
   const models = new Map<string, GeminiModel>();
+  for (const { name } of routes) models.set(name, shown(name, null));
   for (const { provider, models: listed } of connections) {
     if (!providerOf(provider)?.formats.includes('gemini_generate')) continue;
     const known = services.prices.models().filter((model) => model.provider === provider);

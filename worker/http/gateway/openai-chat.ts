@@ -5,6 +5,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { connectionsOf } from '../../store/connections.ts';
+import { routesOf } from '../../store/model-routes.ts';
 import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { newRoutes, type AppEnv } from '../routes.ts';
@@ -42,7 +43,7 @@ openaiGateway.openAPIRegistry.registerPath({
   path: '/v1/chat/completions',
   summary: "OpenAI's chat completions, inside a budget",
   description:
-    'Any model of any connected provider. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Request headers: `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp`.',
+    'Any model of any connected provider. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Request headers: `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp`, `x-pm-fallback` (models or routes to try, in order, when the first fails; `x-pm-model` and `x-pm-attempts` of the answer tell who answered, and when).',
   request: { body: { required: true, content: { 'application/json': { schema: chatSchema } } } },
   responses: { 200: { description: 'A completion, or an event stream of chunks.' } },
 });
@@ -54,11 +55,16 @@ interface OpenaiModel {
   owned_by: string;
 }
 
-/** Every model that the team can name: what its connections list, else what the price table knows of their providers. */
+/** Every model that the team can name: its routes, what its connections list, else what the price table knows of their providers. */
 async function modelsOf(c: Context<AppEnv>): Promise<OpenaiModel[]> {
   const services = c.get('services');
-  const connections = await connectionsOf(services, c.get('actor').teamId);
+  const { teamId } = c.get('actor');
+  const [connections, routes] = await Promise.all([
+    connectionsOf(services, teamId),
+    routesOf(services, teamId),
+  ]);
   const models = new Map<string, OpenaiModel>();
+  for (const { name: id } of routes) models.set(id, { id, object: 'model', created: 0, owned_by: 'route' });
   for (const { provider, models: listed } of connections) {
     const known = services.prices.models().filter((model) => model.provider === provider);
     for (const id of listed.length > 0 ? listed : known.map(({ model }) => model))

@@ -4,7 +4,7 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { CallReceipt, PaidCallRequest } from '../../domain/call/paid-call.ts';
+import type { CallReceipt, Earlier, PaidCallRequest } from '../../domain/call/paid-call.ts';
 import type { WireFormat } from '../../domain/contracts/provider.ts';
 import { outlineOf, type JsonText } from '../../domain/data/json-text.ts';
 import type { Refusal } from '../../domain/refusal.ts';
@@ -65,27 +65,40 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         ...stream.value.headers,
-        ...runHeaders(runId, stream.value),
+        ...runHeaders(stream.value),
       });
     }
     const answer = await paidCalls.call(request);
     if (!answer.ok) return refused(answer.error, { 'x-pm-run-id': runId });
-    const { receipt, bodyText, headers } = answer.value;
+    const { receipt, bodyText, headers, earlier } = answer.value;
     return c.body(bodyText, 200, {
       ...headers,
       'content-type': 'application/json',
-      'x-pm-cost-nano-usd': String(receipt.costNanoUsd),
-      ...runHeaders(runId, receipt),
+      'x-pm-cost-nano-usd': String(receipt.costNanoUsd + (earlier?.costNanoUsd ?? 0)),
+      ...runHeaders({ ...receipt, earlier }),
     });
   };
 }
 
-/** What the budgets did to a call: `x-pm-max-tokens-clamped`, and in `x-pm-budget-warning` the ids of budgets that only warn. */
-export const runHeaders = (
-  runId: string,
-  { clampedMaxTokens, budgetWarnings }: Pick<CallReceipt, 'clampedMaxTokens' | 'budgetWarnings'>,
-): Record<string, string> => ({
+interface Answered extends Pick<
+  CallReceipt,
+  'runId' | 'provider' | 'model' | 'clampedMaxTokens' | 'budgetWarnings'
+> {
+  earlier?: Earlier;
+}
+
+/** Which run it was, who answered, at which attempt, and what the budgets did: lowered it, or only warned (their ids). */
+const runHeaders = ({
+  runId,
+  provider,
+  model,
+  clampedMaxTokens,
+  budgetWarnings,
+  earlier,
+}: Answered): Record<string, string> => ({
   'x-pm-run-id': runId,
+  'x-pm-model': `${provider}/${model}`,
+  'x-pm-attempts': String((earlier?.attempts ?? 0) + 1),
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
   ...(budgetWarnings.length === 0 ? {} : { 'x-pm-budget-warning': budgetWarnings.slice(0, 50).join(',') }),
 });

@@ -8,7 +8,9 @@ import type { AppEnv } from '../routes.ts';
 const MAX_TAGS = 20;
 const MAX_TAG_CHARS = 64;
 
-type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd'>;
+const MAX_FALLBACKS = 5;
+
+type Wishes = Pick<PaidCallRequest, 'onDisconnect' | 'clampable' | 'maxCostNanoUsd' | 'fallback'>;
 
 const invalid = (header: string, message: string) =>
   new Refused({ reason: 'invalid', issues: [{ path: header, message }] });
@@ -27,7 +29,21 @@ export function wishesOf(c: Context<AppEnv>): Wishes {
     onDisconnect,
     clampable: clamp === 'true',
     maxCostNanoUsd: cost === undefined ? null : Number(cost),
+    fallback: fallbackOf(c),
   };
+}
+
+/** Models or routes to try when the first fails, in order: `x-pm-fallback: model,model`. */
+function fallbackOf(c: Context<AppEnv>): string[] {
+  const models = (c.req.header('x-pm-fallback') ?? '')
+    .split(',')
+    .map((model) => model.trim())
+    .filter((model) => model !== '');
+  if (models.length > MAX_FALLBACKS)
+    throw invalid('x-pm-fallback', `there are at most ${MAX_FALLBACKS} models`);
+  if (models.some((model) => model.length > 200))
+    throw invalid('x-pm-fallback', "a model's name has at most 200 characters");
+  return models;
 }
 
 /** Who pays: the caller as we know him, and his tags. Nothing in a body can choose another budget (B28). */
