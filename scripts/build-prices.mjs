@@ -151,6 +151,7 @@ export async function shippedPrices() {
     providers: providers.map((provider) => ({
       id: provider.id,
       name: provider.name,
+      ...(provider.api_pattern ? { apiPattern: provider.api_pattern } : {}),
       ...(provider.provider_match ? { match: provider.provider_match } : {}),
       ...(provider.model_match ? { modelMatch: provider.model_match } : {}),
       ...(provider.fallback_model_providers ? { fallbacks: provider.fallback_model_providers } : {}),

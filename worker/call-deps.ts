@@ -3,7 +3,7 @@ import { connect } from 'cloudflare:sockets';
 import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
 import type { CallRoute, PaidCallDeps, RouteAsk } from './domain/call/paid-call.ts';
-import { resolveModel } from './domain/call/resolve-model.ts';
+import { resolveModel, soldAs } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
 import type {
   InputCountRequest,
@@ -91,18 +91,20 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
       const at = new Date(services.now()).toISOString();
-      const price = prices.lookup(connection.provider, model, at, overrides);
+      const seller = soldAs(connection);
+      const unsaid = providerOf(connection.provider)?.unsaid?.(connection);
       return ok({
-        provider: connection.provider,
+        provider: seller,
         model,
         connection,
-        price,
-        priceOfModel: (other) => prices.lookup(connection.provider, other, at, overrides),
-        info: prices.info(connection.provider, model),
+        price: prices.lookup(seller, model, at, overrides),
+        ...(unsaid ? { unsaid } : {}),
+        priceOfModel: (other) => prices.lookup(seller, other, at, overrides),
+        info: prices.info(seller, model),
       });
     },
     forward(route, request) {
-      const provider = providerOf(route.provider)!;
+      const provider = providerOf(route.connection.provider)!;
       const connection = route.connection as LiveConnection;
       if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
       return provider.forward(request, connection, toProviders);
@@ -193,7 +195,7 @@ export const inputCounter =
     if (!routed.ok) return routed;
     const { provider: id, model } = routed.value;
     const connection = routed.value.connection as LiveConnection;
-    const provider = providerOf(id)!;
+    const provider = providerOf(connection.provider)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
       const counted = await provider.countInput(

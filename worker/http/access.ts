@@ -80,6 +80,7 @@ export const ACCESS: Record<string, Access> = {
   // providers and the gateway
   'GET /api/integrations': 'team.read',
   'POST /api/integrations/connect': 'connection.manage',
+  'POST /api/integrations/test': 'connection.manage',
   'POST /api/integrations/disconnect': 'connection.manage',
   'GET /api/routes': 'team.read',
   'POST /api/routes': 'connection.manage',

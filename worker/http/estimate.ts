@@ -9,6 +9,7 @@ import { SANDBOX } from '../domain/cost/sandbox-prices.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
 import { firstModelOf } from '../store/model-routes.ts';
+import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
 import { Refused } from './errors.ts';
 import { answers, jsonBody, newRoutes } from './routes.ts';
@@ -79,15 +80,16 @@ export const estimate = newRoutes().openapi(
   }),
   async (c) => {
     const services = c.get('services');
-    const { db, vars, prices, counter, now } = services;
+    const { db, prices, counter, now } = services;
     const { teamId } = c.get('actor');
     const body = c.req.valid('json');
     const [connected, overrides] = await Promise.all([
-      connectedProviders(db, vars, teamId),
+      connectedProviders(services, teamId),
       overridesOf(services, teamId),
     ]);
     // of a route: the model that stands first
-    const ref = prices.resolve(await firstModelOf(services, teamId, body.model), connected, overrides);
+    const name = await firstModelOf(services, teamId, body.model);
+    const ref = await modelNamed(services, { teamId, name, overrides });
     if (!ref) throw new Refused({ reason: 'model_not_found', model: body.model });
 
     const chat = body.messages ? chatOf(body) : null;

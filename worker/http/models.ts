@@ -1,12 +1,11 @@
 /** GET /api/models: every model we know, with the price in force and whether the team can reach it. PUT /api/models/:id/price: the team's own price. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { resolveModel } from '../domain/call/resolve-model.ts';
 import { priceBodyOf, priceInputFields } from '../domain/cost/price-input.ts';
-import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
+import { ANY_MODEL, type ModelRef, type PriceTable } from '../domain/cost/price-table.ts';
 import { priceSchema, ratesSchema, type ModelInfo, type Price } from '../domain/cost/price.ts';
-import type { CoreServices } from '../services.ts';
 import { connectedProviders } from '../store/connected-providers.ts';
-import { connectionsOf, listConnections, type ShownConnection } from '../store/connections.ts';
+import { listConnections, type ShownConnection } from '../store/connections.ts';
+import { modelNamed } from '../store/named-model.ts';
 import { overridesOf, savePrice } from '../store/prices.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
@@ -79,11 +78,11 @@ const putPrice = createRoute({
 export const models = newRoutes()
   .openapi(listModels, async (c) => {
     const services = c.get('services');
-    const { db, vars, prices, now } = services;
+    const { prices, now } = services;
     const { teamId } = c.get('actor');
     const { limit, cursor, connected: wanted, provider, q } = c.req.valid('query');
     const [connected, overrides, connections] = await Promise.all([
-      connectedProviders(db, vars, teamId),
+      connectedProviders(services, teamId),
       overridesOf(services, teamId),
       listConnections(services, teamId),
     ]);
@@ -110,18 +109,18 @@ export const models = newRoutes()
   })
   .openapi(putPrice, async (c) => {
     const services = c.get('services');
-    const { db, vars, prices, now } = services;
+    const { prices, now } = services;
     const { teamId } = c.get('actor');
     const { id } = c.req.valid('param');
     const { provider, effectiveFrom, ...input } = c.req.valid('json');
     const body = priceBodyOf(input);
     const [connected, before] = await Promise.all([
-      connectedProviders(db, vars, teamId),
+      connectedProviders(services, teamId),
       overridesOf(services, teamId),
     ]);
     const ref = provider
       ? { provider, model: id }
-      : await modelNamed(services, { teamId, name: id, connected, overrides: before });
+      : await modelNamed(services, { teamId, name: id, overrides: before });
     const issues = [
       ...(body.ok ? [] : body.error),
       ...(ref
@@ -174,26 +173,15 @@ const unknownModel = ({ provider, model }: ModelRef): ModelInfo => ({
 /** Models that only the team knows of: listed by a connection but not in the data, or given a price of their own. */
 function unlisted(
   prices: PriceTable,
-  connections: readonly Pick<ShownConnection, 'provider' | 'models'>[],
+  connections: readonly Pick<ShownConnection, 'sells' | 'models'>[],
   overrides: readonly Price[],
 ): ModelInfo[] {
   const refs = [
-    ...connections.flatMap(({ provider, models }) => models.map((model) => ({ provider, model }))),
-    ...overrides,
+    ...connections.flatMap(({ sells, models }) => models.map((model) => ({ provider: sells, model }))),
+    ...overrides.filter(({ model }) => model !== ANY_MODEL),
   ];
   const known = new Map<string, ModelInfo>();
   for (const ref of refs)
     if (!prices.info(ref.provider, ref.model)) known.set(`${ref.provider}/${ref.model}`, unknownModel(ref));
   return [...known.values()];
-}
-
-/** Whose model a call of that name would reach; else what the data or an earlier price knows by it. */
-async function modelNamed(
-  services: CoreServices,
-  of: { teamId: string; name: string; connected: readonly string[]; overrides: readonly Price[] },
-): Promise<ModelRef | null> {
-  const reached = resolveModel(of.name, await connectionsOf(services, of.teamId), services.prices);
-  return reached
-    ? { provider: reached.connection.provider, model: reached.model }
-    : services.prices.resolve(of.name, of.connected, of.overrides);
 }

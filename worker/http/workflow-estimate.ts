@@ -9,10 +9,10 @@ import { renderConfig } from '../domain/workflow/expression.ts';
 import { planOf, TOP, type Plan, type PlanNode } from '../domain/workflow/plan.ts';
 import { evaluators, nodeKinds } from '../nodes/registry.ts';
 import type { Services } from '../services.ts';
-import { connectedProviders } from '../store/connected-providers.ts';
 import { readRows } from '../store/data-sources.ts';
 import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
 import { firstModelOf } from '../store/model-routes.ts';
+import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
 import { loadPrompt } from '../store/prompts.ts';
 import { findWorkflow } from '../store/workflows.ts';
@@ -153,7 +153,7 @@ async function callOf(
   services: Services,
   of: { teamId: string; workflowId: string; node: PlanNode; scopeOf(node: PlanNode): Scope[] },
 ): Promise<CallEstimate | null> {
-  const { db, vars, prices, counter, now } = services;
+  const { db, prices, counter, now } = services;
   const { teamId, workflowId, node } = of;
   const config = node.node.config as Definition['nodes'][number]['config'] & {
     promptId?: string;
@@ -175,7 +175,7 @@ async function callOf(
   const wanted = config.model ?? content.model;
   const overrides = await overridesOf(services, teamId);
   const named = wanted && (await firstModelOf(services, teamId, wanted));
-  const ref = named ? prices.resolve(named, await connectedProviders(db, vars, teamId), overrides) : null;
+  const ref = named ? await modelNamed(services, { teamId, name: named, overrides }) : null;
   const price = ref && prices.lookup(ref.provider, ref.model, new Date(now()).toISOString(), overrides);
   if (!ref || !price) return null;
   const history = await outputTokensOfLastRuns(db, { teamId, ...ref, workflowId, nodeId: node.id });

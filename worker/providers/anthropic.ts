@@ -13,8 +13,18 @@ const placed = (connection: Connection) => ({
 export const anthropic = defineProvider({
   id: 'anthropic',
   label: 'Anthropic',
-  connectSchema: z.strictObject({ baseUrl: z.url({ protocol: /^https?$/ }).optional() }),
+  connectSchema: z.strictObject({
+    baseUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ title: 'Base URL', description: 'Another address of the API, without /v1.' }),
+    inferenceGeo: z.enum(['global', 'us']).optional().meta({
+      title: 'Region of the workspace',
+      description: 'As set in Anthropic’s workspace: calls that name none are held at its price.',
+    }),
+  }),
   needsKey: true,
+  unsaid: ({ options }) => (options?.inferenceGeo ? { inference_geo: options.inferenceGeo } : {}),
   formats: ['anthropic_messages'],
   defaultBaseUrl: DEFAULT_BASE_URL,
   models: [],

@@ -12,7 +12,12 @@ const placed = (connection: Connection) => ({
 export const gemini = defineProvider({
   id: 'gemini',
   label: 'Google Gemini',
-  connectSchema: z.strictObject({ baseUrl: z.url({ protocol: /^https?$/ }).optional() }),
+  connectSchema: z.strictObject({
+    baseUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .meta({ title: 'Base URL', description: 'Another address of the API, without /v1beta.' }),
+  }),
   needsKey: true,
   formats: ['gemini_generate'],
   defaultBaseUrl: DEFAULT_BASE_URL,

@@ -8,12 +8,21 @@ import { openaiEmbeddings } from './formats/openai-embeddings.ts';
 import { openaiResponses } from './formats/openai-responses.ts';
 import { gemini } from './gemini.ts';
 import { openai } from './openai.ts';
+import { openaiCompatible } from './openai-compatible.ts';
 import { sandbox } from './sandbox.ts';
+import { workersAi } from './workers-ai.ts';
 
 /** What the http room needs of a format beside its reader. */
 export { anthropicErrorType } from './formats/anthropic-messages.ts';
 
-export const PROVIDERS = [sandbox, openai, anthropic, gemini] as const satisfies readonly Provider[];
+export const PROVIDERS = [
+  sandbox,
+  openai,
+  anthropic,
+  gemini,
+  workersAi,
+  openaiCompatible,
+] as const satisfies readonly Provider[];
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
 const FORMATS: readonly FormatReader[] = [

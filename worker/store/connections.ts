@@ -3,6 +3,7 @@ import { and, asc, eq } from 'drizzle-orm';
 import { isPrivateHost } from '../domain/access/private-address.ts';
 import type { Reachable } from '../domain/call/resolve-model.ts';
 import type { Connection } from '../domain/contracts/provider.ts';
+import { COMPATIBLE, type PriceTable } from '../domain/cost/price-table.ts';
 import type { CoreServices } from '../services.ts';
 import { providerConnection } from './schema.ts';
 import { openSecret, sealSecret } from './secrets.ts';
@@ -25,8 +26,17 @@ export interface ShownConnection {
   /** last four characters; null where there is no key */
   keyHint: string | null;
   baseUrl: string | null;
+  /** values are never shown */
+  headerNames: string[];
+  options: Record<string, string>;
+  /** the team says that its models cost nothing */
+  free: boolean;
+  /** whose prices hold for its models; rows of the ledger name this */
+  sells: string;
   models: string[];
   testedAt: string | null;
+  /** the provider's own words when the last test failed */
+  failure: string | null;
   /** `deployment` ones are set by whoever runs the server and cannot be changed here */
   source: 'built_in' | 'deployment' | 'team';
 }
@@ -38,6 +48,31 @@ const CACHED_TEAMS = 500;
 /** Open connections by team, for a few seconds: plain data, so requests may share it. */
 const cache = new Map<string, { untilMs: number; connections: LiveConnection[] }>();
 const forget = (teamId: string) => cache.delete(teamId);
+
+type Row = typeof providerConnection.$inferSelect;
+
+/**
+ * Whose prices hold at a connection: its provider's; at a server of OpenAI's dialect those of whoever's server it is, and where nobody
+ * is known (or the team says that it is free) prices of its own, apart from those of other connections.
+ */
+export function soldBy(
+  prices: Pick<PriceTable, 'providerAt'>,
+  { provider, name, baseUrl, freeSince }: Pick<Row, 'provider' | 'name' | 'baseUrl' | 'freeSince'>,
+): string {
+  if (provider !== COMPATIBLE) return provider;
+  const known = baseUrl !== null && freeSince === null ? prices.providerAt(baseUrl) : null;
+  return known ?? (name === 'default' ? COMPATIBLE : `${COMPATIBLE}:${name}`);
+}
+
+const headersOf = async (services: CoreServices, { teamId, id, headers, sealedHeaders }: Row) => ({
+  ...headers,
+  ...(sealedHeaders === null
+    ? {}
+    : (JSON.parse(
+        await openSecret(services, { teamId, purpose: headersPurpose(id), sealed: sealedHeaders }),
+      ) as Record<string, string>)),
+});
+const headersPurpose = (id: string) => `${id} headers`;
 
 /** Every way the team has, the sandbox first, its own before the deployment's. */
 export async function connectionsOf(services: CoreServices, teamId: string): Promise<LiveConnection[]> {
@@ -51,7 +86,9 @@ export async function connectionsOf(services: CoreServices, teamId: string): Pro
       name: row.name,
       apiKey: await openSecret(services, { teamId, purpose: row.id, sealed: row.sealedKey }),
       baseUrl: row.baseUrl,
-      headers: row.headers,
+      headers: await headersOf(services, row),
+      options: row.options,
+      sells: soldBy(services.prices, row),
       models: row.models,
       closed: false,
       trusted: false,
@@ -93,26 +130,20 @@ const rowsOf = ({ db }: CoreServices, teamId: string) =>
   });
 
 export async function listConnections(services: CoreServices, teamId: string): Promise<ShownConnection[]> {
-  const own = (await rowsOf(services, teamId)).map(
-    ({ id, provider, name, keyHint, baseUrl, models, testedAt }): ShownConnection => ({
-      id,
-      provider,
-      name,
-      keyHint: keyHint === '' ? null : keyHint,
-      baseUrl,
-      models,
-      testedAt,
-      source: 'team',
-    }),
-  );
+  const own = (await rowsOf(services, teamId)).map((row) => shownOf(services, row));
   const given = (connection: LiveConnection, source: 'built_in' | 'deployment'): ShownConnection => ({
     id: connection.id,
     provider: connection.provider,
     name: connection.name,
     keyHint: null,
     baseUrl: connection.baseUrl,
+    headerNames: [],
+    options: {},
+    free: false,
+    sells: connection.provider,
     models: [...connection.models],
     testedAt: null,
+    failure: null,
     source,
   });
   return [
@@ -122,12 +153,32 @@ export async function listConnections(services: CoreServices, teamId: string): P
   ];
 }
 
+const shownOf = (services: Pick<CoreServices, 'prices'>, row: Row): ShownConnection => ({
+  id: row.id,
+  provider: row.provider,
+  name: row.name,
+  keyHint: row.keyHint === '' ? null : row.keyHint,
+  baseUrl: row.baseUrl,
+  headerNames: [...Object.keys(row.headers), ...row.headerNames],
+  options: row.options,
+  free: row.freeSince !== null,
+  sells: soldBy(services.prices, row),
+  models: row.models,
+  testedAt: row.testedAt,
+  failure: row.failure,
+  source: 'team',
+});
+
 export interface NewConnection {
   teamId: string;
   provider: string;
   name: string;
+  /** '' = none */
   apiKey: string;
   baseUrl: string | null;
+  headers?: Record<string, string>;
+  options?: Record<string, string>;
+  free?: boolean;
   models: string[];
 }
 
@@ -137,6 +188,7 @@ export async function saveConnection(
   connection: NewConnection,
 ): Promise<ShownConnection> {
   const { teamId, provider, name, apiKey, baseUrl, models } = connection;
+  const { headers = {}, options = {}, free = false } = connection;
   const before = await findConnection(services, connection);
   const id = before?.id ?? services.newId('connection');
   const at = new Date(services.now()).toISOString();
@@ -144,28 +196,45 @@ export async function saveConnection(
     sealedKey: await sealSecret(services, { teamId, purpose: id, text: apiKey }),
     keyHint: apiKey.length >= 12 ? apiKey.slice(-4) : '',
     baseUrl,
+    headers: {},
+    sealedHeaders:
+      Object.keys(headers).length === 0
+        ? null
+        : await sealSecret(services, { teamId, purpose: headersPurpose(id), text: JSON.stringify(headers) }),
+    headerNames: Object.keys(headers),
+    options,
+    // Free since it was first said: calls from then on keep the name of that price.
+    freeSince: free ? (before?.freeSince ?? at) : null,
     models,
     testedAt: at,
+    failure: null,
   };
-  await services.db
+  const [row] = await services.db
     .insert(providerConnection)
     .values({ id, teamId, provider, name, ...changed, createdAt: at })
     // A connect that came in between has another id, for which its key is sealed: the whole row is replaced.
     .onConflictDoUpdate({
       target: [providerConnection.teamId, providerConnection.provider, providerConnection.name],
       set: { id, ...changed },
-    });
+    })
+    .returning();
   forget(teamId);
-  return {
-    id,
-    provider,
-    name,
-    keyHint: changed.keyHint || null,
-    baseUrl,
-    models,
-    testedAt: at,
-    source: 'team',
-  };
+  return shownOf(services, row!);
+}
+
+/** What a new test of a connection found: its models, or the provider's words. */
+export async function saveTest(
+  services: CoreServices,
+  teamId: string,
+  { id, ...found }: { id: string } & ({ models: string[] } | { failure: string }),
+): Promise<ShownConnection> {
+  const [row] = await services.db
+    .update(providerConnection)
+    .set({ failure: null, ...found, testedAt: new Date(services.now()).toISOString() })
+    .where(and(eq(providerConnection.teamId, teamId), eq(providerConnection.id, id)))
+    .returning();
+  forget(teamId);
+  return shownOf(services, row!);
 }
 
 export const findConnection = (
@@ -173,7 +242,16 @@ export const findConnection = (
   { teamId, provider, name }: { teamId: string; provider: string; name: string },
 ) =>
   db.query.providerConnection.findFirst({
-    columns: { id: true, provider: true, name: true, keyHint: true, baseUrl: true },
+    columns: {
+      id: true,
+      provider: true,
+      name: true,
+      keyHint: true,
+      baseUrl: true,
+      headerNames: true,
+      options: true,
+      freeSince: true,
+    },
     where: and(
       eq(providerConnection.teamId, teamId),
       eq(providerConnection.provider, provider),

@@ -1,10 +1,12 @@
 /** Prices that people set over the shipped ones: a team's own (append-only rows) and the deployment's. */
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, sql } from 'drizzle-orm';
 import { overrideId, type PriceBody } from '../domain/cost/price-input.ts';
+import { ANY_MODEL } from '../domain/cost/price-table.ts';
 import type { Price } from '../domain/cost/price.ts';
 import type { CoreServices } from '../services.ts';
 import { audit, type AuditEntry } from './audit.ts';
-import { priceOverride } from './schema.ts';
+import { soldBy } from './connections.ts';
+import { priceOverride, providerConnection } from './schema.ts';
 
 /** Other isolates see a new price after this long. */
 export const PRICES_CACHE_MS = 3_000;
@@ -21,23 +23,56 @@ const priceOf = ({ provider, model, effectiveFrom, version, rates }: Row): Price
   ...rates,
 });
 
+type FreeConnection = Pick<
+  typeof providerConnection.$inferSelect,
+  'provider' | 'name' | 'baseUrl' | 'freeSince'
+>;
+
+/** A connection that the team says is free: each of its models that has no price of its own costs nothing. */
+function freePrice(prices: CoreServices['prices'], connection: FreeConnection): Price {
+  const effectiveFrom = connection.freeSince!;
+  const of = { provider: soldBy(prices, connection), model: ANY_MODEL, effectiveFrom };
+  return {
+    ...of,
+    id: overrideId({ source: 'team', ...of }),
+    source: 'team',
+    rates: { input: 0, output: 0 },
+    tiers: [],
+  };
+}
+
 /** What PriceTable.lookup wants as `overrides`: the team's rows, oldest version first, and the deployment's. */
 export async function overridesOf(
-  { db, vars, now }: Pick<CoreServices, 'db' | 'vars' | 'now'>,
+  { db, vars, now, prices }: Pick<CoreServices, 'db' | 'vars' | 'now' | 'prices'>,
   teamId: string,
 ): Promise<readonly Price[]> {
   let known = cache.get(teamId);
   if (!known || known.untilMs <= now()) {
-    const rows = await db
-      .select()
-      .from(priceOverride)
-      .where(eq(priceOverride.teamId, teamId))
-      .orderBy(asc(priceOverride.version));
+    const [rows, free] = await db.batch([
+      db
+        .select()
+        .from(priceOverride)
+        .where(eq(priceOverride.teamId, teamId))
+        .orderBy(asc(priceOverride.version)),
+      db
+        .select()
+        .from(providerConnection)
+        .where(and(eq(providerConnection.teamId, teamId), isNotNull(providerConnection.freeSince))),
+    ]);
     if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
-    cache.set(teamId, (known = { untilMs: now() + PRICES_CACHE_MS, rows: rows.map(priceOf) }));
+    cache.set(
+      teamId,
+      (known = {
+        untilMs: now() + PRICES_CACHE_MS,
+        rows: [...rows.map(priceOf), ...free.map((connection) => freePrice(prices, connection))],
+      }),
+    );
   }
   return vars.PRICE_OVERRIDES ? [...known.rows, ...vars.PRICE_OVERRIDES] : known.rows;
 }
+
+/** A connection of the team changed, and may now be free or no more. */
+export const forgetPrices = (teamId: string): void => void cache.delete(teamId);
 
 export interface NewPrice {
   provider: string;

@@ -195,9 +195,19 @@ export const providerConnection = sqliteTable(
     /** last four characters, to tell keys apart */
     keyHint: text('key_hint').notNull(),
     baseUrl: text('base_url'),
+    /** as before headers were sealed: none that hold secrets */
     headers: json<Record<string, string>>('headers').notNull().default({}),
+    /** JSON of the connection's own headers, sealed like its key: they may hold secrets */
+    sealedHeaders: text('sealed_headers'),
+    headerNames: json<string[]>('header_names').notNull().default([]),
+    /** what else its provider's connectSchema asks for */
+    options: json<Record<string, string>>('options').notNull().default({}),
+    /** since when the team says that its models cost nothing; null = it does not */
+    freeSince: time('free_since'),
     models: json<string[]>('models').notNull().default([]),
     testedAt: time('tested_at'),
+    /** the provider's own words when the last test failed; null = it passed */
+    failure: text('failure'),
     createdAt: time('created_at').notNull(),
   },
   (t) => [uniqueIndex('provider_connection_of').on(t.teamId, t.provider, t.name)],

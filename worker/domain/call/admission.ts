@@ -58,7 +58,7 @@ export async function admit(
   if (!routed.ok) return routed;
   const route = routed.value;
   const reader = deps.formatOf(format);
-  const ask = reader.askOf(request.body);
+  const ask = reader.askOf(route.unsaid ? { ...route.unsaid, ...request.body } : request.body);
   const inputTokens = await deps.count.request(route, format, request.body);
   const tier = ask.tier ?? STANDARD;
   const rounds = roundsOf(ask, route);

@@ -132,6 +132,8 @@ export interface CallRoute {
   connection: Connection;
   /** null = unpriced: refused when a budget applies, recorded as such otherwise */
   price: Price | null;
+  /** what the provider does where the request says nothing (Provider.unsaid): bounds the cost; absent = nothing */
+  unsaid?: Readonly<Record<string, unknown>>;
   /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
   priceOfModel?: PriceOfModel;
   info: ModelInfo | null;

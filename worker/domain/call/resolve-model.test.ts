@@ -24,6 +24,35 @@ const resolve = (name: string, reachable = [sandbox, local, openai]) => {
   return found && `${found.connection.provider}.${found.connection.name}: ${found.model}`;
 };
 
+const groq: Reachable = {
+  provider: 'openai-compatible',
+  name: 'fast one',
+  sells: 'groq',
+  models: ['llama-3.1-8b'],
+  closed: false,
+};
+const ollama: Reachable = { ...groq, name: 'ollama', sells: 'openai-compatible:ollama', models: [] };
+
+describe('a connection of several to one provider', () => {
+  it.each([
+    ['openai-compatible/llama-3.1-8b', 'fast one'],
+    ['groq/anything', 'fast one'],
+    ['fast one/anything', 'fast one'],
+    ['ollama/qwen:7b', 'ollama'],
+    ['openai-compatible:ollama/qwen:7b', 'ollama'],
+    ['local/gpt-4o', 'local'],
+  ])('is chosen by its provider, its server or its own name: %s', (name, connection) =>
+    expect(resolveModel(name, [sandbox, openai, local, groq, ollama], prices)?.connection.name).toBe(
+      connection,
+    ),
+  );
+
+  it('is not chosen by its name where a provider is called so', () => {
+    const odd: Reachable = { ...ollama, name: 'openai' };
+    expect(resolveModel('openai/gpt-4o', [odd, openai], prices)?.connection).toBe(openai);
+  });
+});
+
 describe('a model name', () => {
   it.each([
     ['sandbox-small', 'sandbox.default: sandbox-small'],

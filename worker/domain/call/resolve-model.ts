@@ -1,14 +1,21 @@
-/** What a caller's model name means: a model listed by a connection, "<provider>/<model>", or one that a connected provider is known for. */
+/**
+ * What a caller's model name means: a model listed by a connection, "<provider>/<model>", "<connection>/<model>", or one that a
+ * connected provider is known for.
+ */
 import type { PriceTable } from '../cost/price-table.ts';
 
 /** A way to a provider, and the models it is known to have there. */
 export interface Reachable {
   provider: string;
   name: string;
+  /** whose prices hold for its models, and what rows of the ledger call it: its provider unless it says otherwise */
+  sells?: string;
   models: readonly string[];
   /** true = it has these models and no others */
   closed: boolean;
 }
+
+export const soldAs = ({ provider, sells }: Reachable): string => sells ?? provider;
 
 /**
  * The connection and the provider's own model name; null when nobody here has such a model. A name is first looked for as it is
@@ -30,17 +37,23 @@ export function resolveModel<C extends Reachable>(
     if (connection && model !== '') return { connection, model };
   }
 
-  const known = prices.resolve(name, [...new Set(reachable.map((connection) => connection.provider))]);
+  const known = prices.resolve(name, [...new Set(reachable.map(soldAs))]);
   const connection = known && best(reachable, known.provider, known.model);
   return connection ? { connection, model: known.model } : null;
 }
 
-/** Of a provider's connections the one that lists the model, else the default one, else the first. */
-function best<C extends Reachable>(reachable: readonly C[], provider: string, model: string): C | null {
-  const ways = reachable.filter(
-    (connection) =>
-      connection.provider === provider && (!connection.closed || connection.models.includes(model)),
-  );
+/**
+ * Of the connections to a provider of that name, to whose server it is, or else that are called so themselves: the one that lists
+ * the model, else the default one, else the first.
+ */
+function best<C extends Reachable>(reachable: readonly C[], name: string, model: string): C | null {
+  const having = reachable.filter(({ closed, models }) => !closed || models.includes(model));
+  const called: ((connection: C) => boolean)[] = [
+    (connection) => connection.provider === name,
+    (connection) => soldAs(connection) === name,
+    (connection) => connection.name === name,
+  ];
+  const ways = called.map((is) => having.filter(is)).find((found) => found.length > 0) ?? [];
   return (
     ways.find((connection) => connection.models.includes(model)) ??
     ways.find((connection) => connection.name === 'default') ??

@@ -19,6 +19,8 @@ export interface Connection {
   apiKey: string;
   baseUrl: string | null;
   headers: Record<string, string>;
+  /** what else its connectSchema asks for */
+  options?: Readonly<Record<string, string>>;
   /** true = the deployment's, for every team: what its provider tells of its limits is nobody's business */
   shared?: boolean;
 }
@@ -135,9 +137,15 @@ export interface StreamReader {
 export interface Provider {
   id: string;
   label: string;
-  /** shape of the connect form beside the key */
-  connectSchema: z.ZodType;
+  /** shape of the connect form beside the key: `baseUrl`, and texts that stand in the connection's options */
+  connectSchema: z.ZodObject;
   needsKey: boolean;
+  /** true = a connection may do without the key; default false */
+  keyOptional?: boolean;
+  /** true = a team may declare its models free: nobody publishes prices of them; default false */
+  mayBeFree?: boolean;
+  /** what it does where a request says nothing, as fields of the request: bounds the cost, is not sent; default nothing */
+  unsaid?(connection: Connection): Readonly<Record<string, unknown>>;
   formats: readonly WireFormat[];
   defaultBaseUrl: string | null;
   /** models that are there without asking; others are listed by test() */

@@ -154,3 +154,51 @@ describe('the price table', () => {
     expect(wrong).toEqual([]);
   });
 });
+
+describe('whose server an address is', () => {
+  it.each([
+    ['https://openrouter.ai/api/v1', 'openrouter'],
+    ['https://api.groq.com/openai/v1', 'groq'],
+    ['https://api.mistral.ai/v1', 'mistral'],
+    ['https://api.deepseek.com', 'deepseek'],
+    ['https://my-resource.openai.azure.com/openai/v1', 'azure'],
+    ['https://api.cloudflare.com/client/v4/accounts/abc/ai/v1', 'workers-ai'],
+    ['https://generativelanguage.googleapis.com/v1beta/openai', 'gemini'],
+    ['http://localhost:11434/v1', null],
+    ['https://evil.example.com/?https://api.groq.com', null],
+  ])('%s: %s', (baseUrl, provider) => expect(table.providerAt(baseUrl)).toBe(provider));
+
+  it('is known to sell Workers AI by our name of it', () => {
+    const price = table.lookup('workers-ai', '@cf/meta/llama-3.1-8b-instruct', AT);
+    expect(price?.id).toContain(':cloudflare/');
+    expect(table.models().some(({ provider }) => provider === 'workers-ai')).toBe(true);
+  });
+
+  it("takes no server of OpenAI's dialect for OpenAI", () => {
+    expect(table.lookup('openai-compatible', 'gpt-4o', AT)).toBeNull();
+    expect(table.lookup('openai-compatible:local', 'gpt-4o', AT)).toBeNull();
+    expect(table.info('openai-compatible', 'gpt-4o')).toBeNull();
+  });
+});
+
+describe('a connection that a team says is free', () => {
+  const row = (model: string, input: number): Price =>
+    priceSchema.parse({
+      id: `team:openai-compatible:ollama/${model}@2026-01-01`,
+      provider: 'openai-compatible:ollama',
+      model,
+      effectiveFrom: '2026-01-01T00:00:00.000Z',
+      source: 'team',
+      rates: { input, output: input },
+    });
+  const at = (model: string, rows: Price[], provider = 'openai-compatible:ollama') =>
+    table.lookup(provider, model, AT, rows)?.rates.input;
+
+  it('costs nothing for every model but those with a price of their own', () => {
+    expect(at('llama3', [row('*', 0)])).toBe(0);
+    expect(at('llama3', [row('*', 0), row('llama3', 5)])).toBe(5);
+    expect(at('llama3', [row('*', 0)], 'openai-compatible')).toBeUndefined();
+  });
+
+  it('has no model of that name', () => expect(table.resolve('*', [], [row('*', 0)])).toBeNull());
+});

@@ -4,6 +4,7 @@ import { SANDBOX, SANDBOX_MODELS, SANDBOX_PRICES } from './sandbox-prices.ts';
 import { inheriting, servicePriceOf, withServicePrice } from './service-prices.ts';
 import {
   matches,
+  servesAt,
   type ShippedModel,
   type ShippedPrices,
   type ShippedProvider,
@@ -28,6 +29,8 @@ export interface PriceTable {
   resolve(name: string, connected?: readonly string[], overrides?: readonly Price[]): ModelRef | null;
   /** Every known model once, sandbox first, in the data's order. */
   models(): readonly ModelInfo[];
+  /** Whose server a base URL is, by our name; null = nobody's that the data knows. */
+  providerAt(baseUrl: string): string | null;
   /** Every shipped price once, whenever it holds. */
   prices(): readonly Price[];
 }
@@ -36,8 +39,17 @@ export interface PriceTable {
 export const ALWAYS = '1970-01-01T00:00:00.000Z';
 
 /** Our name of a provider where the shipped data has another; lookups take both, answers have ours. */
-const OUR_NAMES: Record<string, string> = { google: 'gemini' };
+const OUR_NAMES: Record<string, string> = { google: 'gemini', cloudflare: 'workers-ai' };
 const ourName = (id: string): string => OUR_NAMES[id] ?? id;
+const theirName = (id: string): string =>
+  Object.keys(OUR_NAMES).find((theirs) => OUR_NAMES[theirs] === id) ?? id;
+
+/** Servers that nobody publishes prices of: what they cost is what the team says. Named connections have prices of their own. */
+export const COMPATIBLE = 'openai-compatible';
+const isCompatible = (id: string) => id === COMPATIBLE || id.startsWith(`${COMPATIBLE}:`);
+
+/** Stands for every model of a provider that has no price of its own there. */
+export const ANY_MODEL = '*';
 
 export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const providers = new Map(shipped.providers.map((provider) => [provider.id, provider]));
@@ -47,7 +59,9 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
   let all: readonly ModelInfo[] | undefined;
 
   function providerOf(name: string): ShippedProvider | null {
-    const id = name.toLowerCase();
+    const id = theirName(name.toLowerCase());
+    // "openai-compatible" is not OpenAI.
+    if (isCompatible(id)) return null;
     return providers.get(id) ?? shipped.providers.find(({ match }) => match && matches(match, id)) ?? null;
   }
 
@@ -133,7 +147,9 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     ];
     const provider = candidates.find((id) => info(id, name));
     if (provider) return { provider, model: name };
-    const priced = overrides.filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
+    const priced = overrides
+      .filter((row) => row.model !== ANY_MODEL)
+      .filter((row) => row.model === name || `${row.provider}/${row.model}` === name);
     const row = priced.find((candidate) => connected.includes(candidate.provider)) ?? priced[0];
     return row ? { provider: row.provider, model: row.model } : null;
   }
@@ -142,6 +158,10 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     lookup,
     info,
     resolve,
+    providerAt(baseUrl) {
+      const provider = shipped.providers.find((candidate) => servesAt(candidate, baseUrl));
+      return ourNameOf(provider ?? null);
+    },
     models: () =>
       (all ??= [
         ...SANDBOX_MODELS,
@@ -166,7 +186,7 @@ function overridden(
 ): Price | null {
   if (overrides.length === 0) return null;
   for (const source of ['team', 'deployment'])
-    for (const name of model === alias ? [model] : [model, alias]) {
+    for (const name of [...new Set([model, alias, ANY_MODEL])]) {
       const inForce = overrides
         .filter((row) => row.source === source && row.provider === provider && row.model === name)
         .filter((row) => Date.parse(row.effectiveFrom) <= Date.parse(atIso))

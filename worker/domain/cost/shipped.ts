@@ -35,6 +35,8 @@ export interface ShippedModel {
 export interface ShippedProvider {
   id: string;
   name: string;
+  /** which base URLs are this provider's: a regular expression over their beginning */
+  apiPattern?: string;
   /** other names of the provider ("gemini" for google) */
   match?: MatchRule;
   /** model names that mean this provider when none is named */
@@ -51,15 +53,21 @@ export interface ShippedPrices {
 
 const regexes = new Map<string, RegExp>();
 
+function regexOf(source: string): RegExp {
+  let regex = regexes.get(source);
+  if (!regex) regexes.set(source, (regex = new RegExp(source)));
+  return regex;
+}
+
+/** Is a base URL the provider's own? */
+export const servesAt = ({ apiPattern }: ShippedProvider, baseUrl: string): boolean =>
+  apiPattern !== undefined && regexOf(`^(?:${apiPattern})`).test(baseUrl);
+
 /** Does a name satisfy a rule? */
 export function matches(rule: MatchRule, name: string): boolean {
   if ('or' in rule) return rule.or.some((inner) => matches(inner, name));
   if ('and' in rule) return rule.and.every((inner) => matches(inner, name));
-  if ('regex' in rule) {
-    let regex = regexes.get(rule.regex);
-    if (!regex) regexes.set(rule.regex, (regex = new RegExp(rule.regex)));
-    return regex.test(name);
-  }
+  if ('regex' in rule) return regexOf(rule.regex).test(name);
   const text = name.toLowerCase();
   if ('equals' in rule) return text === rule.equals.toLowerCase();
   if ('starts_with' in rule) return text.startsWith(rule.starts_with.toLowerCase());

@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { soldAs } from '../../domain/call/resolve-model.ts';
 import { connectionsOf } from '../../store/connections.ts';
 import { routesOf } from '../../store/model-routes.ts';
 import { Refused } from '../errors.ts';
@@ -65,8 +66,9 @@ async function modelsOf(c: Context<AppEnv>): Promise<OpenaiModel[]> {
   ]);
   const models = new Map<string, OpenaiModel>();
   for (const { name: id } of routes) models.set(id, { id, object: 'model', created: 0, owned_by: 'route' });
-  for (const { provider, models: listed } of connections) {
-    const known = services.prices.models().filter((model) => model.provider === provider);
+  for (const connection of connections) {
+    const { provider, models: listed } = connection;
+    const known = services.prices.models().filter((model) => model.provider === soldAs(connection));
     for (const id of listed.length > 0 ? listed : known.map(({ model }) => model))
       if (!models.has(id)) models.set(id, { id, object: 'model', created: 0, owned_by: provider });
   }

@@ -1,6 +1,7 @@
 /** GET /api/token-tracking/ledger: one row per billed attempt, newest first. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { ledgerPage, type LedgerRow } from '../../store/ledger-page.ts';
+import { providerCostIn } from '../../domain/cost/provider-cost.ts';
 import { Refused } from '../errors.ts';
 import { answers, newRoutes, pageOf, pageQuery } from '../routes.ts';
 import { instant } from './instant.ts';
@@ -22,6 +23,8 @@ export const ledgerRowSchema = z
     outputTokens: z.int(),
     reasoningTokens: z.int(),
     costNanoUsd: z.int(),
+    /** what the provider itself says the call cost (OpenRouter), beside our own; null = it says nothing */
+    providerCostNanoUsd: z.int().nullable(),
     /** false = the model had no price: the cost is unknown, not 0 */
     priced: z.boolean(),
     priceId: z.string().nullable(),
@@ -41,8 +44,12 @@ export const ledgerRowSchema = z
 
 const id = z.string().max(200).optional();
 
-function shown({ teamId: _team, seq: _seq, usageJson: _usage, rawUsage: _raw, source, ...row }: LedgerRow) {
-  return { ...row, source: source as 'reported' | 'estimated' | 'external' };
+function shown({ teamId: _team, seq: _seq, usageJson: _usage, rawUsage, source, ...row }: LedgerRow) {
+  return {
+    ...row,
+    source: source as 'reported' | 'estimated' | 'external',
+    providerCostNanoUsd: providerCostIn(rawUsage),
+  };
 }
 
 export const ledger = newRoutes().openapi(

@@ -47,11 +47,11 @@ export function connectionFailure(error: Error): ProviderFailure {
 /** The failure as it may be told: a break is asked after once more, and the key does not travel on. */
 export async function settledFailure(
   failure: ProviderFailure,
-  { baseUrl, apiKey }: Pick<Connection, 'apiKey'> & { baseUrl: string },
+  { baseUrl, apiKey, headers }: Pick<Connection, 'apiKey' | 'headers'> & { baseUrl: string },
   deps: Pick<ProviderDeps, 'listens'>,
 ): Promise<ProviderFailure> {
   const nobody = failure.message === BROKEN && !(await deps.listens(baseUrl));
-  return withoutKey(nobody ? UNREACHABLE : failure, apiKey);
+  return withoutSecrets(nobody ? UNREACHABLE : failure, [apiKey, ...Object.values(headers)]);
 }
 
 /** What an HTTP error status says about the call (engine.md rule 5). */
@@ -94,9 +94,9 @@ export function retryAfterMs(headers: Headers | undefined): number | null {
   return Number.isFinite(wait) ? Math.max(0, wait) : null;
 }
 
-/** Some servers repeat the key in their error: it must not travel on. */
-function withoutKey(failure: ProviderFailure, apiKey: string): ProviderFailure {
-  if (apiKey.length < 8) return failure;
-  const clean = (text: string) => text.replaceAll(apiKey, '[key]');
+/** Some servers repeat the key in their error, or a header that may hold one: they must not travel on. */
+function withoutSecrets(failure: ProviderFailure, secrets: readonly string[]): ProviderFailure {
+  const long = secrets.filter((secret) => secret.length >= 8);
+  const clean = (text: string) => long.reduce((rest, secret) => rest.replaceAll(secret, '[key]'), text);
   return { ...failure, message: clean(failure.message), body: failure.body && clean(failure.body) };
 }

@@ -65,16 +65,20 @@ function addressOf({ baseUrl }: Placed, path: string): string {
   return base.replace(/\/+$/, '') + path + query;
 }
 
-/** A connection's own headers win: some servers want the key elsewhere. */
+/** A connection's own headers win: some servers want the key elsewhere, some want none. */
 const headersOf = ({ apiKey, headers }: Placed): Record<string, string> => ({
-  authorization: `Bearer ${apiKey}`,
+  ...(apiKey === '' || 'api-key' in headers ? {} : { authorization: `Bearer ${apiKey}` }),
   ...headers,
 });
 
-/** `{"error": {"message"}}`, as OpenAI and most servers of its dialect have it, or `{"error": "..."}` or `{"message"}`. */
+/**
+ * `{"error": {"message"}}`, as OpenAI and most servers of its dialect have it, or `{"error": "..."}` or `{"message"}`, or Cloudflare's
+ * `{"errors": [{"message"}]}`.
+ */
 function wordsIn(body: string): string | null {
-  const { error, message } = (jsonOf(body) ?? {}) as { error?: unknown; message?: unknown };
-  for (const words of [(error as { message?: unknown } | null | undefined)?.message, error, message])
+  const { error, errors, message } = (jsonOf(body) ?? {}) as Record<'error' | 'errors' | 'message', unknown>;
+  const wordsOf = (one: unknown) => (one as { message?: unknown } | null | undefined)?.message;
+  for (const words of [wordsOf(error), error, message, Array.isArray(errors) ? wordsOf(errors[0]) : null])
     if (typeof words === 'string' && words !== '') return words;
   return null;
 }
