@@ -11,6 +11,7 @@ const PURE = [
   'worker/domain/**/*.test.ts',
   'worker/providers/**/*.test.ts',
   'worker/nodes/**/*.test.ts',
+  'worker/channels/**/*.test.ts',
   'web/src/lib/**/*.test.ts',
   'scripts/**/*.test.ts',
   'tests/*.test.ts',
@@ -50,6 +51,7 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: WORKERS,
+          globalSetup: ['./tests/workers/outside.global.ts'],
           setupFiles: ['./tests/workers/setup.ts'],
           testTimeout: 60_000,
         },

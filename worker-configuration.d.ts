@@ -5,6 +5,7 @@ interface __BaseEnv_Env {
   DB: D1Database;
   EXECUTIONS: Queue;
   LEDGER: Queue;
+  NOTICES: Queue;
   ASSETS: Fetcher;
   TEAM_BUDGET: DurableObjectNamespace<import('./worker/api').TeamBudget>;
   WORKFLOW_RUN: DurableObjectNamespace<import('./worker/api').WorkflowRun>;

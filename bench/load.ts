@@ -71,3 +71,10 @@ export function percentile(values: number[], p: number) {
 
 export const ms = (value: number) => `${value.toFixed(2)} ms`;
 export const machine = () => `${cpus().length} x ${cpus()[0]!.model.trim()}, Node ${process.versions.node}`;
+
+/** Says whether a figure holds its claim; the bench ends with status 1 when one does not. */
+export function claim(what: string, figure: number, most: number): void {
+  if (figure <= most) return;
+  console.error(`NOT HELD: ${what} is ${figure.toFixed(2)}, claimed at most ${most}`);
+  process.exitCode = 1;
+}

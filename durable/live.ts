@@ -12,16 +12,20 @@ export class Live {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #budgetIds = new Set<string>();
   #runs: LiveRun[] = [];
+  /** may somebody watch? Asking the runtime for its sockets at every call costs more than the call's own bookkeeping */
+  #watched: boolean;
 
   constructor(
     private readonly sockets: () => WebSocket[],
     private readonly books: () => Books,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.#watched = sockets().length > 0;
+  }
 
   /** Takes note; what is about spend leaves with the next message. Nothing is kept when nobody watches. */
   note({ budgetIds, alerts, entries }: Happenings): void {
-    if (this.sockets().length === 0) return;
+    if (!this.#watched) return;
     for (const alert of alerts) this.send({ type: 'alert', alert });
     for (const id of budgetIds) this.#budgetIds.add(id);
     for (const entry of entries) this.#runs.push(liveRun(entry));
@@ -35,12 +39,14 @@ export class Live {
 
   /** Everything as it stands, for one watcher who just came. */
   greet(socket: WebSocket): void {
+    this.#watched = true;
     const budgets = this.books().statuses(this.now()).slice(0, BUDGETS_AT_FIRST);
     sendTo(socket, JSON.stringify(this.#spend({ budgets, deletedBudgetIds: [], runs: [] })));
   }
 
   #sendSpend(): void {
     this.#timer = null;
+    this.#watched = this.sockets().length > 0;
     const ids = [...this.#budgetIds];
     const runs = this.#runs.slice(-RUNS_PER_MESSAGE);
     this.#budgetIds = new Set();

@@ -2,7 +2,7 @@
 import type { Alert } from '../worker/domain/budget/alerts.ts';
 import type { Budget, OutboxRow, Settlement } from '../worker/domain/budget/budget.ts';
 import type { BooksState } from '../worker/domain/budget/books.ts';
-import type { Entry, Hold, Journal, PastAttempt, Totals } from '../worker/domain/budget/journal.ts';
+import type { Booking, Hold, Journal, PastAttempt } from '../worker/domain/budget/journal.ts';
 import type { ScopeKey } from '../worker/domain/budget/scopes.ts';
 import { migrate } from './migrate.ts';
 
@@ -59,6 +59,44 @@ const VERSIONS = [
     UNIQUE (budget_id, period_start, threshold)
   ) STRICT;
   `,
+  // Alerts of other kinds, and what is still to be announced. What was told before is not told anew.
+  `
+  CREATE TABLE alert_2 (
+    id TEXT PRIMARY KEY,
+    once TEXT NOT NULL UNIQUE,
+    budget_id TEXT,
+    period_start INTEGER,
+    threshold INTEGER,
+    body TEXT NOT NULL,
+    read_at TEXT,
+    announced INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  INSERT INTO alert_2 (id, once, budget_id, period_start, threshold, body, announced)
+    SELECT id, 'threshold ' || budget_id || ' ' || period_start || ' ' || threshold, budget_id, period_start, threshold,
+      json_set(body, '$.kind', 'threshold', '$.title', 'A budget reached ' || threshold || '% of its limit', '$.text', '',
+        '$.usualNanoUsd', NULL, '$.exhaustsAt', NULL), 1
+    FROM alert;
+  DROP TABLE alert;
+  ALTER TABLE alert_2 RENAME TO alert;
+  CREATE INDEX alert_budget ON alert (budget_id, period_start);
+  CREATE INDEX alert_unannounced ON alert (id) WHERE announced = 0;
+  CREATE INDEX alert_unread ON alert (id) WHERE read_at IS NULL;
+  `,
+  // A settlement is one statement: INSERT INTO booking. Its parts cost a fraction of what statements of their own would.
+  `
+  CREATE VIEW booking AS SELECT NULL AS seq, NULL AS booked_at, NULL AS bucket, NULL AS cost_nano_usd, NULL AS body, NULL AS scopes,
+    NULL AS total_nano_usd, NULL AS run_id, NULL AS attempt, NULL AS state, NULL AS admitted_at, NULL AS ended_at;
+  CREATE TRIGGER book INSTEAD OF INSERT ON booking BEGIN
+    INSERT INTO outbox (seq, booked_at, cost_nano_usd, body) VALUES (NEW.seq, NEW.booked_at, NEW.cost_nano_usd, NEW.body);
+    UPDATE totals SET total_nano_usd = NEW.total_nano_usd, last_seq = NEW.seq;
+    INSERT INTO spend (scope, bucket, cost_nano_usd)
+      SELECT value, NEW.bucket, NEW.cost_nano_usd FROM json_each(NEW.scopes) WHERE NEW.cost_nano_usd <> 0
+      ON CONFLICT DO UPDATE SET cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd;
+    DELETE FROM hold WHERE run_id = NEW.run_id AND attempt = NEW.attempt;
+    INSERT OR REPLACE INTO past_attempt (run_id, attempt, state, cost_nano_usd, admitted_at, ended_at)
+      VALUES (NEW.run_id, NEW.attempt, NEW.state, NEW.cost_nano_usd, NEW.admitted_at, NEW.ended_at);
+  END;
+  `,
 ];
 
 /** Spend is kept per quarter of an hour: every zone's midnight falls on one. */
@@ -68,12 +106,86 @@ const bucketOf = (ms: number) => (Math.floor(ms / BUCKET_MS) * BUCKET_MS) / 1000
 /** One answer of outbox() stays below this many characters, so that it fits one D1 parameter. */
 const OUTBOX_CHARACTERS = 600_000;
 
+type Value = string | number | null;
+/** SQLite takes at most so many values with one statement. */
+const MOST_VALUES = 100;
+
+const attemptKey = (runId: string, attempt: number) => `${runId} ${attempt}`;
+
 export class TeamBudgetStore implements Journal {
+  readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** statements that wait for flush(), each with the rows it is to insert or the values it takes */
+  #waiting = new Map<string, Value[][]>();
+  /** what they say of attempts that are over: asked for before it is written */
+  #pastWaiting = new Map<string, PastAttempt>();
+  /** writes of the question that is being answered, null outside of defer() */
+  #deferred: [sql: string, values: Value[]][] | null = null;
+  #acknowledgedSeq: number;
 
   constructor(storage: DurableObjectStorage) {
     migrate(storage, VERSIONS);
+    this.#storage = storage;
     this.#sql = storage.sql;
+    this.#acknowledgedSeq = this.#totals().acknowledged_seq;
+  }
+
+  /** Answers a question whose writes wait for flush(): a question that reads first and then writes. When it throws, it has written nothing. */
+  defer<T>(question: () => T): T {
+    const own: [sql: string, values: Value[]][] = (this.#deferred = []);
+    try {
+      const answer = question();
+      for (const [sql, values] of own) {
+        const rows = this.#waiting.get(sql);
+        if (rows) rows.push(values);
+        else this.#waiting.set(sql, [values]);
+      }
+      return answer;
+    } finally {
+      this.#deferred = null;
+    }
+  }
+
+  /** Nothing waits any more: it could not be written, and nobody was told that it was. */
+  forget(): void {
+    this.#waiting.clear();
+    this.#pastWaiting.clear();
+  }
+
+  /** Writes what waits, all or nothing: one commit for however many questions came together. */
+  flush(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    this.#pastWaiting.clear();
+    const writeAll = () => {
+      for (const [sql, rows] of waiting) this.#write(sql, rows);
+    };
+    const [only] = waiting.values();
+    if (waiting.size === 1 && only!.length === 1) writeAll();
+    else this.#storage.transactionSync(writeAll);
+  }
+
+  /** Any other question: each write is made at once, in one transaction that is rolled back when the question throws. */
+  transaction<T>(question: () => T): T {
+    this.flush();
+    return this.#storage.transactionSync(question);
+  }
+
+  /** Rows of one INSERT go out together, as many as one statement takes. */
+  #write(sql: string, rows: Value[][]): void {
+    const values = sql.indexOf(' VALUES ');
+    const atOnce = values === -1 ? 1 : Math.floor(MOST_VALUES / rows[0]!.length);
+    for (let from = 0; from < rows.length; from += atOnce) {
+      const some = rows.slice(from, from + atOnce);
+      const more = some.length > 1 ? `, ${sql.slice(values + 8)}`.repeat(some.length - 1) : '';
+      this.#sql.exec(sql + more, ...some.flat());
+    }
+  }
+
+  #run(sql: string, ...values: Value[]): void {
+    if (this.#deferred) this.#deferred.push([sql, values]);
+    else this.#sql.exec(sql, ...values);
   }
 
   load(): BooksState {
@@ -94,6 +206,7 @@ export class TeamBudgetStore implements Journal {
   }
 
   spent(scope: ScopeKey, fromMs: number, toMs: number | null): number {
+    this.flush();
     const sql =
       'SELECT coalesce(sum(cost_nano_usd), 0) AS spent FROM spend WHERE scope = ? AND bucket >= ? AND bucket < ?';
     const to = toMs === null ? Number.MAX_SAFE_INTEGER : toMs / 1000;
@@ -101,6 +214,8 @@ export class TeamBudgetStore implements Journal {
   }
 
   pastAttempt(runId: string, attempt: number): PastAttempt | null {
+    const waiting = this.#pastWaiting.get(attemptKey(runId, attempt));
+    if (waiting) return waiting;
     const sql =
       'SELECT state, cost_nano_usd, admitted_at, ended_at FROM past_attempt WHERE run_id = ? AND attempt = ?';
     type Row = { state: string; cost_nano_usd: number; admitted_at: number; ended_at: number };
@@ -117,7 +232,9 @@ export class TeamBudgetStore implements Journal {
   }
 
   told(budgetId: string, periodStartMs: number): number[] {
-    const sql = 'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ?';
+    this.flush();
+    const sql =
+      'SELECT threshold FROM alert WHERE budget_id = ? AND period_start = ? AND threshold IS NOT NULL';
     return this.#sql
       .exec<{ threshold: number }>(sql, budgetId, periodStartMs)
       .toArray()
@@ -126,18 +243,33 @@ export class TeamBudgetStore implements Journal {
 
   saveHold(hold: Hold): void {
     const sql = 'INSERT OR REPLACE INTO hold (run_id, attempt, expires_at, body) VALUES (?, ?, ?, ?)';
-    this.#sql.exec(sql, hold.runId, hold.attempt, hold.expiresAtMs, JSON.stringify(hold));
+    this.#run(sql, hold.runId, hold.attempt, hold.expiresAtMs, JSON.stringify(hold));
   }
 
-  deleteHold(runId: string, attempt: number): void {
-    this.#sql.exec('DELETE FROM hold WHERE run_id = ? AND attempt = ?', runId, attempt);
+  book({ entry, totals, scopes, past }: Booking): void {
+    const { seq, settlement, costNanoUsd, bookedAtMs } = entry;
+    if (this.#deferred) this.#pastWaiting.set(attemptKey(past.runId, past.attempt), past);
+    this.#run(
+      'INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      seq,
+      bookedAtMs,
+      bucketOf(bookedAtMs),
+      costNanoUsd,
+      JSON.stringify(settlement),
+      JSON.stringify(scopes),
+      totals.totalNanoUsd,
+      past.runId,
+      past.attempt,
+      past.state,
+      past.admittedAtMs,
+      past.endedAtMs,
+    );
   }
 
-  savePastAttempt(past: PastAttempt): void {
-    const sql =
-      'INSERT OR REPLACE INTO past_attempt (run_id, attempt, state, cost_nano_usd, admitted_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)';
-    this.#sql.exec(
-      sql,
+  release(past: PastAttempt): void {
+    this.#run('DELETE FROM hold WHERE run_id = ? AND attempt = ?', past.runId, past.attempt);
+    this.#run(
+      'INSERT OR REPLACE INTO past_attempt (run_id, attempt, state, cost_nano_usd, admitted_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)',
       past.runId,
       past.attempt,
       past.state,
@@ -148,43 +280,69 @@ export class TeamBudgetStore implements Journal {
   }
 
   deletePastAttempt(runId: string, attempt: number): void {
-    this.#sql.exec('DELETE FROM past_attempt WHERE run_id = ? AND attempt = ?', runId, attempt);
-  }
-
-  addSpend(scopes: readonly ScopeKey[], bookedAtMs: number, costNanoUsd: number): void {
-    const sql = `INSERT INTO spend (scope, bucket, cost_nano_usd) SELECT value, ?, ? FROM json_each(?) WHERE true
-      ON CONFLICT DO UPDATE SET cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd`;
-    this.#sql.exec(sql, bucketOf(bookedAtMs), costNanoUsd, JSON.stringify(scopes));
-  }
-
-  append({ seq, settlement, costNanoUsd, bookedAtMs }: Entry, totals: Totals): void {
-    const sql = 'INSERT INTO outbox (seq, booked_at, cost_nano_usd, body) VALUES (?, ?, ?, ?)';
-    this.#sql.exec(sql, seq, bookedAtMs, costNanoUsd, JSON.stringify(settlement));
-    this.#sql.exec('UPDATE totals SET total_nano_usd = ?, last_seq = ?', totals.totalNanoUsd, totals.lastSeq);
+    this.#run('DELETE FROM past_attempt WHERE run_id = ? AND attempt = ?', runId, attempt);
   }
 
   saveBudget(budget: Budget): void {
-    this.#sql.exec(
-      'INSERT OR REPLACE INTO budget (id, body) VALUES (?, ?)',
-      budget.id,
-      JSON.stringify(budget),
-    );
+    this.#run('INSERT OR REPLACE INTO budget (id, body) VALUES (?, ?)', budget.id, JSON.stringify(budget));
   }
 
   deleteBudget(id: string): void {
-    this.#sql.exec('DELETE FROM budget WHERE id = ?', id);
+    this.#run('DELETE FROM budget WHERE id = ?', id);
   }
 
   saveAlert(alert: Alert, periodStartMs: number): void {
-    const sql = 'INSERT INTO alert (id, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?)';
-    this.#sql.exec(sql, alert.id, alert.budgetId, periodStartMs, alert.threshold, JSON.stringify(alert));
+    const once = `threshold ${alert.budgetId} ${periodStartMs} ${alert.threshold}`;
+    const sql =
+      'INSERT INTO alert (id, once, budget_id, period_start, threshold, body) VALUES (?, ?, ?, ?, ?, ?)';
+    this.#run(sql, alert.id, once, alert.budgetId, periodStartMs, alert.threshold, JSON.stringify(alert));
+  }
+
+  /** False when one of the same `once` was told before. */
+  raiseAlert(alert: Alert, once: string): boolean {
+    const sql = 'INSERT INTO alert (id, once, budget_id, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
+    return this.#sql.exec(sql, alert.id, once, alert.budgetId, JSON.stringify(alert)).rowsWritten > 0;
   }
 
   /** Newest first. */
   alerts({ limit, before, budgetId }: { limit: number; before?: string; budgetId?: string }): Alert[] {
-    const sql =
-      'SELECT body FROM alert WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR budget_id = ?2) ORDER BY id DESC LIMIT ?3';
-    return this.#bodies<Alert>(sql, before ?? null, budgetId ?? null, limit);
+    const where = '(?1 IS NULL OR id < ?1) AND (?2 IS NULL OR budget_id = ?2)';
+    return this.#alerts(`${where} ORDER BY id DESC LIMIT ?3`, before ?? null, budgetId ?? null, limit);
+  }
+
+  unannouncedAlerts(limit: number): Alert[] {
+    return this.#alerts('announced = 0 ORDER BY id LIMIT ?', limit);
+  }
+
+  alertsAnnounced(ids: readonly string[]): void {
+    this.#sql.exec(
+      'UPDATE alert SET announced = 1 WHERE id IN (SELECT value FROM json_each(?))',
+      JSON.stringify(ids),
+    );
+  }
+
+  /** Marks one as read; null when there is none. */
+  readAlert(id: string, at: string): Alert | null {
+    this.#sql.exec('UPDATE alert SET read_at = ? WHERE id = ? AND read_at IS NULL', at, id);
+    return this.#alerts('id = ?', id)[0] ?? null;
+  }
+
+  readAllAlerts(at: string): number {
+    return this.#sql
+      .exec<{ id: string }>('UPDATE alert SET read_at = ? WHERE read_at IS NULL RETURNING id', at)
+      .toArray().length;
+  }
+
+  unreadAlerts(): number {
+    return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM alert WHERE read_at IS NULL').one().n;
+  }
+
+  #alerts(where: string, ...bindings: (string | number | null)[]): Alert[] {
+    type Row = { body: string; read_at: string | null };
+    return this.#sql
+      .exec<Row>(`SELECT body, read_at FROM alert WHERE ${where}`, ...bindings)
+      .toArray()
+      .map((row) => ({ ...(JSON.parse(row.body) as Alert), readAt: row.read_at }));
   }
 
   /** The oldest rows that are not acknowledged: at most `limit`, and no more text than one D1 parameter carries. */
@@ -203,7 +361,7 @@ export class TeamBudgetStore implements Journal {
   }
 
   acknowledgedSeq(): number {
-    return this.#totals().acknowledged_seq;
+    return this.#acknowledgedSeq;
   }
 
   /** Their bodies go, their costs stay for a while: a cut taken before needs them. */
@@ -213,6 +371,7 @@ export class TeamBudgetStore implements Journal {
     const sql = 'UPDATE outbox SET body = NULL, acknowledged_at = ? WHERE seq > ? AND seq <= ?';
     this.#sql.exec(sql, nowMs, from, seq);
     this.#sql.exec('UPDATE totals SET acknowledged_seq = ?', seq);
+    this.#acknowledgedSeq = seq;
   }
 
   costAfter(seq: number): number {

@@ -9,7 +9,14 @@ import { unstable_getMiniflareWorkerOptions } from 'wrangler';
 const root = join(fileURLToPath(import.meta.url), '..', '..');
 
 /** Starts the built Worker. Answers its address and handles to migrate, tick the crons and stop. Throws when the port is taken. */
-export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog = undefined }) {
+export async function startServer({
+  port,
+  dataDir,
+  vars,
+  host = '0.0.0.0',
+  onLog = undefined,
+  inspectorPort = undefined,
+}) {
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml'));
   const { modulesRules: _rules, cronTriggers: _crons, ...options } = workerOptions;
   const extra = readdirSync(join(root, 'dist')).filter((name) => /\.(bin|txt|wasm|csv)$/.test(name));
@@ -21,6 +28,8 @@ export async function startServer({ port, dataDir, vars, host = '0.0.0.0', onLog
       log: new Log(LogLevel.WARN),
       cf: false,
       telemetry: { enabled: false },
+      // for a CPU profile of the Worker with any DevTools client
+      ...(inspectorPort ? { inspectorPort } : {}),
       resourcePersistencePath: dataDir,
       ...(onLog ? { handleStructuredLogs: onLog } : {}),
       workers: [

@@ -13,6 +13,7 @@ const ROOMS: Record<string, { may: string[]; packages?: RegExp }> = {
   },
   'worker/providers': { may: ['worker/domain', 'worker/providers'] },
   'worker/connectors': { may: ['worker/domain', 'worker/connectors'] },
+  'worker/channels': { may: ['worker/domain', 'worker/channels'], packages: /^standardwebhooks$/ },
   'worker/nodes': { may: ['worker/domain', 'worker/nodes'] },
   'worker/store': {
     may: [

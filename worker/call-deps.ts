@@ -38,7 +38,7 @@ export const BUILT_IN_CONNECTIONS: readonly LiveConnection[] = PROVIDERS.filter(
 }));
 
 /** On one machine the launcher binds the network itself (scripts/server.mjs): a hop less than Miniflare's own way out. Absent on Cloudflare. */
-function wayOut(env: Env): typeof fetch {
+export function wayOut(env: Env): typeof fetch {
   const { NETWORK } = env as { NETWORK?: Fetcher };
   return NETWORK ? (input, init) => NETWORK.fetch(input, init) : (input, init) => fetch(input, init);
 }

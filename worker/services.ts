@@ -25,6 +25,7 @@ import {
 } from './domain/prompt/run-prompt.ts';
 import type { Refusal } from './domain/refusal.ts';
 import type { Result } from './domain/result.ts';
+import { deliveryAttempts, type AttemptDelivery } from './notify-deps.ts';
 import { breakers, type Breakers } from './domain/routing/breakers.ts';
 import { routedCalls, type RoutingDeps } from './domain/routing/routed-calls.ts';
 import { formatOf } from './providers/registry.ts';
@@ -71,6 +72,8 @@ export interface Services extends CoreServices {
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
   /** how many input tokens a request has, for free (call-deps.ts) */
   countInput(ask: InputCountAsk): Promise<Result<InputCount, Refusal>>;
+  /** one try of bringing a notice to a channel */
+  attemptDelivery: AttemptDelivery;
   /** for calls to providers that cost nothing (testing a key) */
   providerDeps: ProviderDeps;
 }
@@ -119,6 +122,7 @@ export function services(env: Env): Services {
     };
     record = {
       ...core,
+      attemptDelivery: deliveryAttempts(core),
       providerDeps: toProviders,
       paidCalls: calls,
       placeOf: routing.placeOf,

@@ -71,7 +71,7 @@ export function providerContract(name: string, fixture: () => ProviderFixture): 
       const reader = formatOf(format()).streamReader({ usageInjected: false, choices: 1 });
       for (const event of (await answer.value.text()).split(/\r?\n\r?\n/).filter(Boolean))
         reader.event(event.replace(/^(event: .*\n)?data: /, ''));
-      expect(reader.ended()).toBe(true);
+      expect(reader.finishing()).toBe(true);
       expect(reader.text()).not.toBe('');
       expect(reader.usage()?.usage.outputTokens).toBeGreaterThan(0);
     });

@@ -58,6 +58,9 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
     path: '/api/prompts/:id',
     make: async (a) => ({ id: await created(a, '/api/prompts', walkedPrompt), label: 'production' }),
   },
+  { path: '/api/token-tracking/alerts/:id', make: alertOf },
+  { path: '/api/notification-channels/:id', make: async (a) => ({ id: await channelOf(a) }) },
+  { path: '/api/deliveries/:id', make: deliveryOf },
   { path: '/api/runs/:id', make: runOf },
   {
     path: '/api/routes/:id',
@@ -95,6 +98,24 @@ const NOT_A_TEAMS_THING: Record<string, string> = {
     "sets the caller's own price; an unknown model may have one (422 asks for its provider)",
   'POST /api/models/:id/reprice': "prices the caller's own rows anew; of an unknown model there are none",
 };
+
+const webhookAtNobody = { type: 'webhook', url: 'http://127.0.0.1:9/walked' };
+const channelOf = (team: Team) => created(team, '/api/notification-channels', webhookAtNobody);
+
+async function deliveryOf(team: Team): Promise<Record<string, string>> {
+  const id = await channelOf(team);
+  const tested = await team.fetch(`/api/notification-channels/${id}/test`, { method: 'POST' });
+  return { id: ((await tested.json()) as { id: string }).id };
+}
+
+async function alertOf(team: Team): Promise<Record<string, string>> {
+  const scope = { type: 'tag', id: crypto.randomUUID() };
+  await created(team, '/api/token-tracking/budget', { scope, window: 'total', limitNanoUsd: 1 });
+  await team.fetch('/api/token-tracking/log', {
+    json: { model: 'sandbox-small', inputTokens: 1000, outputTokens: 1, tags: [scope.id] },
+  });
+  return { id: await firstId(team, '/api/token-tracking/alerts') };
+}
 
 /** A run, once the ledger's queue has written it. */
 async function runOf({ fetch }: Team): Promise<Record<string, string>> {

@@ -1,13 +1,14 @@
 /** What happens every minute. Each job is tried by itself: one that fails does not keep the others. */
 import type { Services } from '../services.ts';
 import { activeTeams } from '../store/executions.ts';
+import { sweepDeliveries } from './deliveries.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { sweepExecutions } from './sweeper.ts';
 
 const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
-  const jobs = { sweepExecutions, tickTeams, proveLedgers };
+  const jobs = { sweepExecutions, tickTeams, sweepDeliveries, proveLedgers };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>
       console.error(JSON.stringify({ level: 'error', at: `cron ${name}`, message: String(error) })),

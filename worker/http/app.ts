@@ -7,6 +7,7 @@ import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
+import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
 import { executions } from './executions.ts';
 import { anthropicGateway } from './gateway/anthropic-messages.ts';
@@ -27,6 +28,7 @@ import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { modelRoutes } from './model-routes.ts';
 import { models } from './models.ts';
+import { notificationChannels } from './notification-channels.ts';
 import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
@@ -132,6 +134,8 @@ export function createApp() {
     .route('/', reprice)
     .route('/', estimate)
     .route('/', tokenTracking)
+    .route('/', notificationChannels)
+    .route('/', deliveries)
     .route('/', live);
   app.doc31('/api/openapi.json', { openapi: '3.1.0', info: { title: 'Prompt Manage', version: '0.1.0' } });
   return api;

@@ -2,12 +2,14 @@
 import type { Services } from '../services.ts';
 import { consumeExecutions } from './executions.ts';
 import { consumeLedger } from './ledger.ts';
+import { consumeNotices } from './notices.ts';
 
 export type Consumer = (batch: MessageBatch<unknown>, services: Services) => Promise<void>;
 
 export const CONSUMERS: Record<string, Consumer> = {
   executions: consumeExecutions,
   ledger: consumeLedger,
+  notices: consumeNotices,
 };
 
 /** Hands a batch to its consumer; a queue without one is a mistake in wrangler.toml and is retried, never lost. */

@@ -8,8 +8,11 @@ export const ledgerMessageSchema = z.strictObject({ teamId: z.string().min(1) })
 
 const ROWS_AT_ONCE = 500;
 
-/** Empties a team's outbox: write to D1, then acknowledge, until nothing is left. Answers how many rows were carried. */
-export async function drainOutbox(services: Services, teamId: string): Promise<number> {
+/**
+ * Carries a team's outbox: write to D1, then acknowledge, until no more than `leave` rows are left (the object has them carried when
+ * they have gathered). Answers how many rows were carried.
+ */
+export async function drainOutbox(services: Services, teamId: string, { leave = 0 } = {}): Promise<number> {
   const team = services.team(teamId);
   let carried = 0;
   for (;;) {
@@ -17,8 +20,8 @@ export async function drainOutbox(services: Services, teamId: string): Promise<n
     const last = rows.at(-1);
     if (!last) return carried;
     await carryToLedger(services.env.DB, teamId, { rows, newId: () => services.newId('ledger') });
-    await team.acknowledge(last.seq);
     carried += rows.length;
+    if ((await team.acknowledge(last.seq)) <= leave) return carried;
   }
 }
 
@@ -35,7 +38,7 @@ export async function consumeLedger(batch: MessageBatch<unknown>, services: Serv
     }
     const { teamId } = parsed.data;
     let drain = drains.get(teamId);
-    if (!drain) drains.set(teamId, (drain = drainOutbox(services, teamId)));
+    if (!drain) drains.set(teamId, (drain = drainOutbox(services, teamId, { leave: ROWS_AT_ONCE })));
     try {
       await drain;
       message.ack();

@@ -21,17 +21,21 @@ function mayAskAgain(error: unknown): boolean {
 
 /** The judge of one team over RPC. Every method throws CouldNotAsk, and only that. `open` gives a new stub: a broken one stays broken. */
 export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_MS): TeamJudge {
+  /** kept for the next question of the same call, unless it broke */
+  let stub: Stub | null = null;
   async function askOnce<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
-      return await put(open());
+      return await put((stub ??= open()));
     } catch (error) {
+      stub = null;
       throw new CouldNotAsk(question, error);
     }
   }
   async function ask<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
-      return await put(open());
+      return await put((stub ??= open()));
     } catch (first) {
+      stub = null;
       if (!mayAskAgain(first)) throw new CouldNotAsk(question, first);
       return askOnce(question, put);
     }
@@ -52,6 +56,12 @@ export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_M
     updateBudget: (id, change) => ask('updateBudget', (stub) => stub.updateBudget(id, change)),
     deleteBudget: (id) => ask('deleteBudget', (stub) => stub.deleteBudget(id)),
     listAlerts: (page) => ask('listAlerts', (stub) => stub.listAlerts(page)),
+    raiseAlerts: (alerts) => ask('raiseAlerts', (stub) => stub.raiseAlerts(alerts)),
+    readAlert: (id) => ask('readAlert', (stub) => stub.readAlert(id)),
+    readAllAlerts: () => ask('readAllAlerts', (stub) => stub.readAllAlerts()),
+    unreadAlerts: () => ask('unreadAlerts', (stub) => stub.unreadAlerts()),
+    unannouncedAlerts: (limit) => ask('unannouncedAlerts', (stub) => stub.unannouncedAlerts(limit)),
+    alertsAnnounced: (ids) => ask('alertsAnnounced', (stub) => stub.alertsAnnounced(ids)),
     outbox: (limit) => ask('outbox', (stub) => stub.outbox(limit)),
     acknowledge: (seq) => ask('acknowledge', (stub) => stub.acknowledge(seq)),
     cutAt: (watermarkSeq) => ask('cutAt', (stub) => stub.cutAt(watermarkSeq)),

@@ -17,6 +17,7 @@ export const PERMISSIONS = {
   'budget.write': 'admin',
   'key.manage': 'admin',
   'connection.manage': 'admin',
+  'notification.manage': 'admin',
   'member.manage': 'admin',
   'price.write': 'admin',
   'audit.read': 'admin',

@@ -17,7 +17,7 @@ import type {
   Settled,
   Settlement,
 } from './budget.ts';
-import type { Alert } from './alerts.ts';
+import { wordsOf, type Alert } from './alerts.ts';
 import type { BudgetChange } from './team.ts';
 import { judge, type Standing } from './judge.ts';
 import type { Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
@@ -54,6 +54,9 @@ const REPEATED: Admission = {
 const loweredTo = (maxOutputTokens: number | null, usage: Usage): Usage =>
   maxOutputTokens === null ? usage : { ...usage, outputTokens: maxOutputTokens };
 
+/** How an attempt ended, before its cost is known. */
+type Ended = Omit<PastAttempt, 'costNanoUsd'>;
+
 const attemptKey = (runId: string, attempt: number) => `${runId} ${attempt}`;
 
 export class Books {
@@ -86,6 +89,11 @@ export class Books {
   /** Held over all open holds. */
   get heldNanoUsd(): number {
     return this.#heldNanoUsd;
+  }
+
+  /** Calls under way. */
+  get openHolds(): number {
+    return this.#holds.size;
   }
 
   /** When the next hold runs out; null when none is open. */
@@ -137,25 +145,18 @@ export class Books {
   settle(settlement: Settlement, nowMs: number): Settled {
     const { runId, attempt } = settlement;
     const hold = this.#holds.get(attemptKey(runId, attempt))?.hold;
-    const past = hold ? null : this.#journal.pastAttempt(runId, attempt);
-    if (past && past.state !== 'released') return { costNanoUsd: past.costNanoUsd, repeated: true };
+    const before = hold ? null : this.#journal.pastAttempt(runId, attempt);
+    if (before && before.state !== 'released') return { costNanoUsd: before.costNanoUsd, repeated: true };
 
-    const admittedAtMs = hold?.admittedAtMs ?? past?.admittedAtMs ?? nowMs;
+    const admittedAtMs = hold?.admittedAtMs ?? before?.admittedAtMs ?? nowMs;
     const bookedAtMs =
       settlement.occurredAt === undefined ? admittedAtMs : Math.min(Date.parse(settlement.occurredAt), nowMs);
     const late = !hold && settlement.source !== 'external' && settlement.executionType !== 'adjustment';
     const flags =
       late && !settlement.flags.includes('late') ? [...settlement.flags, 'late'] : settlement.flags;
-    const costNanoUsd = this.#book({ ...settlement, flags }, bookedAtMs, nowMs);
+    const past: Ended = { runId, attempt, state: 'settled', admittedAtMs, endedAtMs: nowMs };
+    const costNanoUsd = this.#book({ ...settlement, flags }, bookedAtMs, past);
     if (hold) this.#close(hold);
-    this.#journal.savePastAttempt({
-      runId,
-      attempt,
-      state: 'settled',
-      costNanoUsd,
-      admittedAtMs,
-      endedAtMs: nowMs,
-    });
     return { costNanoUsd, repeated: false };
   }
 
@@ -226,33 +227,28 @@ export class Books {
   }
 
   #end(hold: Hold, nowMs: number): void {
-    const past: PastAttempt = {
-      runId: hold.runId,
-      attempt: hold.attempt,
-      state: hold.dispatching ? 'unconfirmed' : 'released',
-      costNanoUsd: 0,
-      admittedAtMs: hold.admittedAtMs,
-      endedAtMs: nowMs,
-    };
-    if (hold.dispatching) past.costNanoUsd = this.#book(unconfirmed(hold, nowMs), hold.admittedAtMs, nowMs);
+    const { runId, attempt, admittedAtMs } = hold;
+    const past = { runId, attempt, admittedAtMs, endedAtMs: nowMs };
+    if (hold.dispatching)
+      this.#book(unconfirmed(hold, nowMs), admittedAtMs, { ...past, state: 'unconfirmed' });
+    else this.#journal.release({ ...past, state: 'released', costNanoUsd: 0 });
     this.#close(hold);
-    this.#journal.savePastAttempt(past);
   }
 
   /** Spend, total and outbox row of one settlement; answers its cost. */
-  #book(settlement: Settlement, bookedAtMs: number, nowMs: number): number {
+  #book(settlement: Settlement, bookedAtMs: number, ended: Ended): number {
+    const nowMs = ended.endedAtMs;
     const costNanoUsd = nanoUsd(settlement.billed ? settlement.costNanoUsd : 0);
     if (costNanoUsd < 0 && settlement.executionType !== 'adjustment')
       throw new RangeError(`a settlement cannot cost less than nothing: ${costNanoUsd}`);
     const scopes = scopesOf(settlement.subject, settlement.model).map(scopeKey);
     const lines = this.#linesOf(scopes, nowMs);
-    if (costNanoUsd !== 0) this.#journal.addSpend(scopes, bookedAtMs, costNanoUsd);
     const totals = {
       totalNanoUsd: nanoUsd(this.#totals.totalNanoUsd + costNanoUsd),
       lastSeq: this.#totals.lastSeq + 1,
     };
     const entry: Entry = { seq: totals.lastSeq, settlement, costNanoUsd, bookedAtMs };
-    this.#journal.append(entry, totals);
+    this.#journal.book({ entry, totals, scopes, past: { ...ended, costNanoUsd } });
     this.#totals = totals;
     this.#entries.push(entry);
     for (const line of lines) {
@@ -269,6 +265,7 @@ export class Books {
         id: this.#newId('alert'),
         at: new Date(nowMs).toISOString(),
         readAt: null,
+        ...wordsOf(reached),
         ...reached,
       };
       this.#journal.saveAlert(alert, line.period.startMs);
@@ -286,7 +283,6 @@ export class Books {
     const key = attemptKey(hold.runId, hold.attempt);
     const open = this.#holds.get(key);
     if (!open) return;
-    this.#journal.deleteHold(hold.runId, hold.attempt);
     this.#holds.delete(key);
     this.#addHeld(open.scopes, hold, -hold.heldNanoUsd);
   }

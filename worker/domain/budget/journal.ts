@@ -41,6 +41,14 @@ export interface Entry {
   bookedAtMs: number;
 }
 
+/** One settlement as the journal keeps it, all of it at once: what it spent in every scope, its place in the outbox, the end of its hold. */
+export interface Booking {
+  entry: Entry;
+  totals: Totals;
+  scopes: readonly ScopeKey[];
+  past: PastAttempt;
+}
+
 export interface Totals {
   /** everything ever settled: its own number, so that the ledger can be checked against it */
   totalNanoUsd: number;
@@ -57,11 +65,11 @@ export interface Journal {
   told(budgetId: string, periodStartMs: number): number[];
 
   saveHold(hold: Hold): void;
-  deleteHold(runId: string, attempt: number): void;
-  savePastAttempt(past: PastAttempt): void;
+  /** the hold of this attempt, if there is one, ends with it */
+  book(booking: Booking): void;
+  /** a hold ends without a settlement */
+  release(past: PastAttempt): void;
   deletePastAttempt(runId: string, attempt: number): void;
-  addSpend(scopes: readonly ScopeKey[], bookedAtMs: number, costNanoUsd: number): void;
-  append(entry: Entry, totals: Totals): void;
   saveBudget(budget: Budget): void;
   deleteBudget(id: string): void;
   saveAlert(alert: Alert, periodStartMs: number): void;

@@ -1,5 +1,5 @@
 /** One budget in its running period: what it spent, what is held, which thresholds are still to be told. */
-import { amountOf, levelOf, type Alert } from './alerts.ts';
+import { amountOf, levelOf, type AlertFacts } from './alerts.ts';
 import type { Budget, BudgetStatus, Scope } from './budget.ts';
 import type { Standing } from './judge.ts';
 import type { Journal } from './journal.ts';
@@ -54,18 +54,21 @@ export class BudgetLine implements Standing {
   }
 
   /** Thresholds reached since the last call, each once per period. */
-  takeReached(): Omit<Alert, 'id' | 'at' | 'readAt'>[] {
+  takeReached(): AlertFacts[] {
     if (!this.#untold.some(({ amountNanoUsd }) => this.spentNanoUsd >= amountNanoUsd)) return [];
     const reached = this.#untold.filter(({ amountNanoUsd }) => this.spentNanoUsd >= amountNanoUsd);
     this.#untold = this.#untold.filter(({ amountNanoUsd }) => this.spentNanoUsd < amountNanoUsd);
     return reached.map(({ threshold }) => ({
+      kind: 'threshold',
       budgetId: this.budgetId,
       threshold,
       level: levelOf(threshold),
       scope: this.scope,
-      limitNanoUsd: this.limitNanoUsd ?? 0,
+      limitNanoUsd: this.limitNanoUsd,
       spentNanoUsd: this.spentNanoUsd,
       periodStart: new Date(this.period.startMs).toISOString(),
+      usualNanoUsd: null,
+      exhaustsAt: null,
     }));
   }
 

@@ -3,7 +3,7 @@ import type { IdKind } from '../ids.ts';
 import type { Alert } from './alerts.ts';
 import { Books } from './books.ts';
 import type { Budget, Judge } from './budget.ts';
-import type { Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
+import type { Booking, Entry, Hold, Journal, PastAttempt, Totals } from './journal.ts';
 import { KeyRates } from './rates.ts';
 import type { ScopeKey } from './scopes.ts';
 
@@ -32,26 +32,24 @@ export class MemoryJournal implements Journal {
     const told = this.alerts.filter(
       (row) => row.alert.budgetId === budgetId && row.periodStartMs === periodStartMs,
     );
-    return told.map((row) => row.alert.threshold);
+    return told.flatMap((row) => row.alert.threshold ?? []);
   }
   saveHold(hold: Hold) {
     this.holds.set(key(hold.runId, hold.attempt), hold);
   }
-  deleteHold(runId: string, attempt: number) {
-    this.holds.delete(key(runId, attempt));
+  book({ entry, totals, scopes, past }: Booking) {
+    const { bookedAtMs, costNanoUsd } = entry;
+    for (const scope of scopes) this.spend.push({ scope, bookedAtMs, costNanoUsd });
+    this.entries.push(entry);
+    this.totals = totals;
+    this.release(past);
   }
-  savePastAttempt(past: PastAttempt) {
+  release(past: PastAttempt) {
+    this.holds.delete(key(past.runId, past.attempt));
     this.past.set(key(past.runId, past.attempt), past);
   }
   deletePastAttempt(runId: string, attempt: number) {
     this.past.delete(key(runId, attempt));
-  }
-  addSpend(scopes: readonly ScopeKey[], bookedAtMs: number, costNanoUsd: number) {
-    for (const scope of scopes) this.spend.push({ scope, bookedAtMs, costNanoUsd });
-  }
-  append(entry: Entry, totals: Totals) {
-    this.entries.push(entry);
-    this.totals = totals;
   }
   saveBudget(budget: Budget) {
     this.budgets.set(budget.id, budget);

@@ -1,5 +1,5 @@
 /** Everything that one team's budget object is asked over RPC, beside judging. Thrown errors mean "could not ask". */
-import type { Alert } from './alerts.ts';
+import type { Alert, NewAlert } from './alerts.ts';
 import type { RateLimited, RateLimits, RateStanding } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Budget, BudgetStatus, Judge, OutboxRow, Settled, Settlement } from './budget.ts';
@@ -20,6 +20,8 @@ export type LiveMessage =
       runs: LiveRun[];
     }
   | { type: 'alert'; alert: Alert }
+  /** every alert was marked as read */
+  | { type: 'alerts_read' }
   | ({ type: 'execution'; executionId: string } & Record<string, unknown>);
 
 export interface LiveRun {
@@ -62,11 +64,22 @@ export interface TeamJudge extends Judge {
   deleteBudget(id: string): Promise<boolean>;
   /** newest first, at most `limit`, ids below `before` */
   listAlerts(page: { limit: number; before?: string; budgetId?: string }): Promise<Alert[]>;
+  /** tells each of them that was not told before; answers how many are new */
+  raiseAlerts(alerts: NewAlert[]): Promise<number>;
+  /** null = there is no such alert; reading twice changes nothing */
+  readAlert(id: string): Promise<Alert | null>;
+  /** answers how many were unread */
+  readAllAlerts(): Promise<number>;
+  unreadAlerts(): Promise<number>;
+  /** the oldest alerts whose notices are not written yet */
+  unannouncedAlerts(limit: number): Promise<Alert[]>;
+  /** the notices of these alerts stand in D1 */
+  alertsAnnounced(ids: string[]): Promise<void>;
 
   /** the oldest rows that are not acknowledged yet */
   outbox(limit: number): Promise<OutboxRow[]>;
-  /** rows up to and with `seq` stand in D1 */
-  acknowledge(seq: number): Promise<void>;
+  /** rows up to and with `seq` stand in D1; answers how many are left in the outbox */
+  acknowledge(seq: number): Promise<number>;
   cutAt(watermarkSeq: number): Promise<Cut>;
 
   /** tells everybody who watches; nothing is stored */

@@ -250,7 +250,7 @@ describe('a paid call', () => {
     });
   });
 
-  it('is lowered to what the budget leaves where that is allowed, and says so (B04)', async () => {
+  it('B04: is lowered to what the budget leaves where that is allowed, and says so', async () => {
     budget(INPUT + 205);
     expect(await call()).toMatchObject({ ok: false, error: { reason: 'budget_exceeded' } });
     const clamped = await call({ runId: 'run_2', clampable: true });
@@ -354,8 +354,16 @@ describe('a paid call', () => {
     expect(totals()).toEqual({ spent: CEILING, held: 0 });
   });
 
-  it('without usage is estimated from what it said, flagged, never 0 (B13)', async () => {
-    for (const [i, usage] of [undefined, null, { prompt_tokens: 'x' }].entries()) {
+  it('B13: without usage is estimated from what it said, flagged, never 0', async () => {
+    const absurd = { prompt_tokens: 9_007_199_254_740_991, completion_tokens: 1 };
+    const odd = [
+      undefined,
+      null,
+      { prompt_tokens: 'x' },
+      absurd,
+      { prompt_tokens: -1, completion_tokens: 1.5 },
+    ];
+    for (const [i, usage] of odd.entries()) {
       upstream = async () => ok(answer({ usage }));
       expect(await call({ runId: `run_${i}` })).toMatchObject({
         ok: true,
@@ -373,6 +381,33 @@ describe('a paid call', () => {
       [false, 0],
       [true, COST],
     ]);
+  });
+
+  it('that answers without end is read no further than makes sense, and charged its worst case', async () => {
+    let cancelled = false;
+    upstream = async () =>
+      ok(
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024).fill(32)),
+            cancel: () => void (cancelled = true),
+          }),
+        ),
+      );
+    expect(await call()).toMatchObject({
+      ok: false,
+      error: { status: 502, message: expect.stringMatching(/larger/) },
+    });
+    expect(cancelled).toBe(true);
+    expect(booked()).toMatchObject([{ costNanoUsd: CEILING, flags: ['unconfirmed'] }]);
+  });
+
+  it('that answers a bare word in a 200 is a failure', async () => {
+    for (const [i, body] of ['null', '42', '"yes"', ''].entries()) {
+      upstream = async () => ok(new Response(body));
+      expect(await call({ runId: `run_${i}` })).toMatchObject({ ok: false, error: { status: 502 } });
+    }
+    expect(totals().held).toBe(0);
   });
 
   it('that answers no JSON in a 200 is a failure, charged for what came', async () => {
@@ -512,7 +547,7 @@ async function rest(reader: ReadableStreamDefaultReader<Uint8Array>) {
 }
 
 describe('a paid stream', () => {
-  it('asks for usage, keeps it to itself, and is byte-equal otherwise (B11)', async () => {
+  it('B11: asks for usage, keeps it to itself, and is byte-equal otherwise', async () => {
     const { source, paid, reader } = await opened();
     source.say(...EVENTS.slice(2));
     expect(await rest(reader)).toBe(EVENTS.filter((event) => event !== usageChunk()).join(''));
@@ -532,7 +567,7 @@ describe('a paid stream', () => {
     expect(await rest(reader)).toBe(EVENTS.join(''));
   });
 
-  it('counts a repeated usage chunk once (B12)', async () => {
+  it('B12: counts a repeated usage chunk once', async () => {
     const { source, paid } = await opened();
     source.say(EVENTS[3]!, usageChunk(), usageChunk(), DONE);
     expect(await paid.done).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: COST } } });
@@ -569,7 +604,7 @@ describe('a paid stream', () => {
     expect(await paid.done).toMatchObject({ ok: false, error: { reason: 'budget_unavailable' } });
   });
 
-  it('that fails before its first event is an ordinary refusal and costs nothing (B07)', async () => {
+  it('B07: that fails before its first event is an ordinary refusal and costs nothing', async () => {
     for (const [i, fail] of [
       (s: ReturnType<typeof scripted>) => s.break(),
       (s: ReturnType<typeof scripted>) => s.end(),
@@ -617,7 +652,7 @@ describe('a paid stream', () => {
     expect(booked()).toMatchObject([{ status: 'failed', error: 'limit', costNanoUsd: COST }]);
   });
 
-  it('without usage is estimated from what it said (B13), also without an end marker', async () => {
+  it('B13: without usage is estimated from what it said, also without an end marker', async () => {
     const { source, paid, reader } = await opened();
     source.say(chunk({ content: 'two' }), chunk({}, 'stop'));
     source.end();
@@ -628,7 +663,7 @@ describe('a paid stream', () => {
     });
   });
 
-  it('whose caller leaves is read to its end and booked at the usage (B09)', async () => {
+  it('B09: whose caller leaves is read to its end and booked at the usage', async () => {
     const { source, paid, reader } = await opened();
     await reader.cancel();
     source.say(...EVENTS.slice(2));
@@ -639,7 +674,7 @@ describe('a paid stream', () => {
     expect(background.length).toBeGreaterThan(0);
   });
 
-  it('whose caller leaves is cut at the provider where that was asked for, and charged for input and what came (B08)', async () => {
+  it('B08: whose caller leaves is cut at the provider where that was asked for, and charged for input and what came', async () => {
     const { source, paid, reader } = await opened({ onDisconnect: 'cancel' });
     source.say(chunk({ content: 'two' }));
     await settledTurn();
@@ -667,6 +702,50 @@ describe('a paid stream', () => {
     upstream = async () => ok(answer());
     expect(await stream()).toMatchObject({ ok: false, error: { status: 502 } });
     expect(booked()).toMatchObject([{ billed: true, costNanoUsd: COST }]);
+  });
+
+  it('of a server that answers in one piece without numbers is charged for what it wrote, and a page costs nothing', async () => {
+    const pieces: [body: string, message: RegExp, billed: boolean][] = [
+      [JSON.stringify({ choices: [{ message: { content: 'Hello you' } }] }), /in one piece/, true],
+      ['{"choices":[{"message":{"content":"Hel', /in one piece/, true],
+      [JSON.stringify({ error: { message: 'overloaded' } }), /overloaded/, false],
+      ['<html>Sign in to the network</html>', /not answer with a stream/, false],
+    ];
+    for (const [i, [body, message, billed]] of pieces.entries()) {
+      upstream = async () => ok(new Response(body));
+      const result = await stream({ runId: `run_${i}` });
+      expect(result).toMatchObject({
+        ok: false,
+        error: { status: 502, message: expect.stringMatching(message) },
+      });
+      expect(booked().at(-1)).toMatchObject({ status: 'failed', billed });
+      if (billed) expect(booked().at(-1)!.costNanoUsd).toBeGreaterThan(INPUT);
+    }
+    expect(totals().held).toBe(0);
+  });
+
+  it('that ends within an event tells its error whole, not behind half an event', async () => {
+    const { source, reader } = await opened();
+    source.say(chunk({ content: 'two' }), 'data: {"choices":[{"del');
+    source.end();
+    const events = (await rest(reader)).trim().split('\n\n');
+    expect(JSON.parse(events.at(-1)!.slice(6))).toMatchObject({ error: { code: 'provider_failed' } });
+    expect(events.at(-2)).toBe(chunk({ content: 'two' }).trim());
+  });
+
+  it('that has no end is read no further than makes sense, and charged no more than its ceiling', async () => {
+    const { source, paid, reader } = await opened();
+    const text = rest(reader);
+    const large = chunk({ content: 'word '.repeat(200_000) });
+    for (let i = 0; i < 70 && !source.state.cancelled; i++) {
+      source.say(large);
+      await settledTurn();
+    }
+    expect(await text).toMatch(/which is more than is read/);
+    expect(await paid.done).toMatchObject({ ok: false, error: { reason: 'provider_failed' } });
+    expect(source.state.cancelled).toBe(true);
+    expect(booked()).toMatchObject([{ status: 'failed', source: 'estimated', costNanoUsd: CEILING }]);
+    expect(totals().held).toBe(0);
   });
 
   it('keeps its hold alive and lets go of every timer at its end', async () => {

@@ -14,6 +14,7 @@ import {
   withBilled,
   type Outcome,
 } from './settling.ts';
+import { MAX_ANSWER_BYTES, wholeBody, type WholeBody } from './whole-body.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
@@ -38,13 +39,13 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
   try {
     const sent = await send(admitted, flight, deps);
     if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
-    const bodyText = await textOf(sent.value, flight.signal);
-    const { outcome, refusal, text } = await read(admitted, { bodyText, flight }, deps);
+    const body = await wholeBody(sent.value, flight.signal);
+    const { outcome, refusal, text } = await read(admitted, { body, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
     const headers = shownHeaders(sent.value.headers, admitted.route.connection);
-    return ok({ receipt, bodyText: bodyText!, headers, text });
+    return ok({ receipt, bodyText: 'text' in body ? body.text : '', headers, text });
   } finally {
     flight.land();
   }
@@ -119,15 +120,6 @@ function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Fli
   };
 }
 
-/** The whole body; null when it broke off or the flight was aborted. */
-async function textOf(response: Response, signal: AbortSignal): Promise<string | null> {
-  const aborted = new Promise<null>((resolve) => {
-    if (signal.aborted) resolve(null);
-    signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
-  return Promise.race([response.text().catch(() => null), aborted]);
-}
-
 function send(
   admitted: Admitted,
   flight: Flight,
@@ -170,7 +162,7 @@ async function failed(
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */
 async function read(
   admitted: Admitted,
-  { bodyText, flight }: { bodyText: string | null; flight: Flight },
+  { body: whole, flight }: { body: WholeBody; flight: Flight },
   deps: PaidCallDeps,
 ): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string }> {
   const { reader, route } = admitted;
@@ -185,21 +177,23 @@ async function read(
     },
     text: '',
   });
-  if (bodyText === null) {
+  if ('fault' in whole) {
     // It had begun to answer: whatever it wrote is charged at its worst.
     return flight.cancelled()
       ? bad('The call was cancelled.', { status: 'cancelled', ending: { kind: 'unconfirmed' } }, 504)
       : bad(
-          'The answer broke off.',
+          whole.fault === 'too_large'
+            ? `The answer is larger than ${MAX_ANSWER_BYTES} bytes.`
+            : 'The answer broke off.',
           { status: 'failed', ending: { kind: 'unconfirmed' } },
           flight.signal.aborted ? 504 : 502,
         );
   }
-  const body = parsed(bodyText);
+  const body = parsed(whole.text);
   const reported: ReportedUsage | null = body === undefined ? null : reader.usageOf(body);
-  if (body === undefined) {
-    // Not JSON in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
-    const outputTokens = await deps.count.text(route, bodyText);
+  if (typeof body !== 'object' || body === null) {
+    // Not JSON (or a bare word) in a 200: cut, or no model at all. It may have been billed, so what came is counted as output.
+    const outputTokens = await deps.count.text(route, whole.text);
     return bad('It did not answer with JSON.', {
       status: 'failed',
       ending: { kind: 'estimated', outputTokens },

@@ -9,7 +9,7 @@ import type { Admitted } from './admission.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import type { Flight } from './paid-calls.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { NOT_BOOKED, settle, withBilled, type Outcome } from './settling.ts';
+import { NOT_BOOKED, settle, withBilled, type Ending, type Outcome } from './settling.ts';
 import { SseSplitter, type SseEvent } from './sse.ts';
 
 interface Opened {
@@ -20,6 +20,8 @@ interface Opened {
 
 /** Chunks that may wait for a slow caller before the provider is read on. */
 const QUEUE_CHUNKS = 32;
+/** Room for 128,000 tokens in an event each; a stream that says more has no end. What it wrote is kept until it is counted. */
+const MAX_STREAM_BYTES = 64 * 1024 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -36,14 +38,11 @@ export async function paidStream(
   if (opening?.data) probe.event(opening.data);
   if (!opening?.data || probe.error() !== null) {
     source.stop();
-    const message = probe.error() ?? noEvent(flight);
-    const outcome = opening?.data ? null : outcomeWithoutStream(admitted, first);
+    const whole = opening?.data ? null : await inOnePiece(admitted, first, deps);
+    const message = probe.error() ?? source.fault() ?? whole?.message ?? noEvent(flight);
     const status = flight.cancelled() ? 'cancelled' : 'failed';
-    const receipt = await settle(
-      admitted,
-      { ...(outcome ?? unstarted(flight)), status, error: message },
-      deps,
-    );
+    const ending = whole?.ending ?? unstarted(flight);
+    const receipt = await settle(admitted, { ending, status, error: message }, deps);
     flight.land();
     const refusal = providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502);
     return err(withBilled(refusal, receipt));
@@ -87,19 +86,44 @@ async function upToFirstData(source: ProviderEvents): Promise<SseEvent[]> {
 }
 
 /** Ended by us (the caller left, or it took too long), the provider has read the input at least; failed by itself, it bills nothing. */
-const unstarted = (flight: Flight): Pick<Outcome, 'ending'> => ({
-  ending: flight.signal.aborted ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' },
-});
+const unstarted = (flight: Flight): Ending =>
+  flight.signal.aborted ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' };
 
-/** A server that ignores `stream` and answers in one piece has written, and says so in its usage. */
-function outcomeWithoutStream({ reader }: Admitted, events: SseEvent[]): Pick<Outcome, 'ending'> | null {
-  const text = events.map(({ bytes }) => decoder.decode(bytes)).join('');
+/**
+ * What came instead of events: null when it was nothing. A server that ignores `stream` has written, and says so in its usage or is
+ * counted; a page (a proxy's, a login's) was written by no model, and costs nothing.
+ */
+async function inOnePiece(
+  { reader, route }: Admitted,
+  events: SseEvent[],
+  deps: PaidCallDeps,
+): Promise<{ message: string; ending: Ending } | null> {
+  const text = events
+    .map(({ bytes }) => decoder.decode(bytes))
+    .filter((event) => !event.startsWith(':'))
+    .join('');
+  if (text.trim() === '') return null;
+  if (!/^\s*[[{]/.test(text))
+    return { message: 'It did not answer with a stream of events.', ending: { kind: 'unbilled' } };
+  const message = 'It answered in one piece instead of a stream of events.';
+  const estimated = async (written: string): Promise<Ending> => ({
+    kind: 'estimated',
+    outputTokens: await deps.count.text(route, written),
+  });
+  let body: unknown;
   try {
-    const reported = reader.usageOf(JSON.parse(text));
-    return reported && { ending: { kind: 'reported', usage: reported } };
+    body = JSON.parse(text);
   } catch {
-    return null;
+    return { message, ending: await estimated(text) };
   }
+  const usage = reader.usageOf(body);
+  const error = reader.errorOf(body);
+  const ending: Ending = usage
+    ? { kind: 'reported', usage }
+    : error === null
+      ? await estimated(reader.generatedOf(body))
+      : { kind: 'unbilled' };
+  return { message: error ?? message, ending };
 }
 
 const noEvent = (flight: Flight) =>
@@ -130,13 +154,16 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
   const { reader, source, downstream, flight, deps } = running;
   const { route, reader: format } = admitted;
   const heldBack: Uint8Array[] = [];
+  /** what the stream ended with, without a blank line: the last of a good answer, else half an event, which would swallow an error behind it */
+  const half: Uint8Array[] = [];
   for (let events = running.first; events.length > 0; events = await source.next()) {
     const passed: Uint8Array[] = [];
-    for (const { bytes, data } of events) {
+    for (const { bytes, data, complete } of events) {
       const replaced = data === null ? undefined : reader.event(data);
       if (replaced === null) continue;
       const out = replaced === undefined ? bytes : encoder.encode(`data: ${replaced}\n\n`);
-      (reader.finishing() ? heldBack : passed).push(out);
+      if (!complete) half.push(out);
+      else (reader.finishing() ? heldBack : passed).push(out);
     }
     if (passed.length > 0) downstream.send(joined(passed));
     if (reader.ended()) break;
@@ -163,24 +190,31 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
     downstream.close();
     return err(refusal ?? NOT_BOOKED);
   }
+  heldBack.push(...half);
   if (heldBack.length > 0) downstream.send(joined(heldBack));
   downstream.close();
   return ok({ receipt, text: reader.text() });
 }
 
-async function outcomeOf(admitted: Admitted, { reader, flight, deps }: Running): Promise<Outcome> {
-  const reported = reader.usage();
+async function outcomeOf(admitted: Admitted, { reader, source, flight, deps }: Running): Promise<Outcome> {
+  // Numbers of a stream that was cut are those of its last word, and it may have written on: they are the least that it cost.
+  const told = reader.finishing() || reader.error() !== null;
+  const reported = told ? reader.usage() : null;
   const ending = reported
     ? ({ kind: 'reported', usage: reported } as const)
     : ({
         kind: 'estimated',
         outputTokens: await deps.count.text(admitted.route, reader.generated()),
+        soFar: reader.usageSoFar(),
       } as const);
   // A server without an end marker has ended well when every answer has its finish reason.
   if (reader.finishing() && reader.error() === null) return { status: 'succeeded', ending };
-  if (flight.cancelled()) return { status: 'cancelled', ending, error: 'The caller left.' };
+  if (flight.cancelled() && reader.error() === null)
+    return { status: 'cancelled', ending, error: 'The caller left.' };
   const error =
-    reader.error() ?? (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
+    reader.error() ??
+    source.fault() ??
+    (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
   return { status: 'failed', ending, error };
 }
 
@@ -197,6 +231,8 @@ interface ProviderEvents {
   putBack(events: SseEvent[]): void;
   /** reads no further and lets the provider know */
   stop(): void;
+  /** what is wrong with what it sends, so that it is read no further; null when it is not that */
+  fault(): string | null;
 }
 
 function eventsOf(response: Response, signal: AbortSignal): ProviderEvents {
@@ -204,6 +240,8 @@ function eventsOf(response: Response, signal: AbortSignal): ProviderEvents {
   const reader = response.body?.getReader();
   let over = !reader;
   let waiting: SseEvent[] = [];
+  let received = 0;
+  let fault: string | null = null;
   const stop = () => {
     over = true;
     signal.removeEventListener('abort', stop);
@@ -213,6 +251,7 @@ function eventsOf(response: Response, signal: AbortSignal): ProviderEvents {
   else signal.addEventListener('abort', stop);
   return {
     stop,
+    fault: () => fault,
     putBack(events) {
       waiting = events;
     },
@@ -231,9 +270,13 @@ function eventsOf(response: Response, signal: AbortSignal): ProviderEvents {
             const last = splitter.end();
             return last ? [last] : [];
           }
+          received += value.length;
+          if (received > MAX_STREAM_BYTES) throw new RangeError(`more than ${MAX_STREAM_BYTES} bytes`);
           const events = splitter.push(value);
           if (events.length > 0) return events;
-        } catch {
+        } catch (cause) {
+          if (cause instanceof RangeError)
+            fault = `The stream sent ${cause.message}, which is more than is read.`;
           stop();
         }
       }

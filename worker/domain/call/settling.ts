@@ -10,13 +10,13 @@ import { worstUsage, type Admitted } from './admission.ts';
 import type { CallReceipt, PaidCallDeps } from './paid-call.ts';
 
 /**
- * How a call ended. `reported`: the provider's own numbers. `estimated`: it answered (or was cut) without numbers, so what we saw is
- * counted. `unconfirmed`: we cannot know what it did, so the worst case is charged, as for a hold that expires. `unbilled`: it
+ * How a call ended. `reported`: the provider's own numbers. `estimated`: it answered (or was cut) without its last numbers, so what we
+ * saw is counted, beside the input that it had reported by then. `unconfirmed`: we cannot know what it did, so the worst case is charged, as for a hold that expires. `unbilled`: it
  * refused, failed or was never reached.
  */
 export type Ending =
   | { kind: 'reported'; usage: ReportedUsage }
-  | { kind: 'estimated'; outputTokens: number }
+  | { kind: 'estimated'; outputTokens: number; soFar?: ReportedUsage | null }
   | { kind: 'unconfirmed' }
   | { kind: 'unbilled' };
 
@@ -120,16 +120,23 @@ function readingOf(
         flags: ending.usage.flags,
         raw: ending.usage.raw,
       };
-    case 'estimated':
+    case 'estimated': {
+      const outputTokens = Math.min(ending.outputTokens, maxOutputTokens);
+      const { soFar } = ending;
       return {
-        usage: {
-          ...worstUsage(inputTokens, Math.min(ending.outputTokens, maxOutputTokens)),
-          ...worstServing,
-        },
+        usage: soFar
+          ? {
+              ...soFar.usage,
+              outputTokens: Math.max(soFar.usage.outputTokens, outputTokens),
+              serviceTier: soFar.usage.serviceTier ?? worstServing.serviceTier,
+              regional: soFar.usage.regional || worstServing.regional,
+            }
+          : { ...worstUsage(inputTokens, outputTokens), ...worstServing },
         source: 'estimated',
-        flags: [],
+        flags: soFar?.flags ?? [],
         raw: null,
       };
+    }
     case 'unconfirmed':
       return {
         usage: { ...worstUsage(inputTokens, maxOutputTokens), ...worstServing },

@@ -5,54 +5,71 @@ export interface SseEvent {
   bytes: Uint8Array;
   /** its `data` lines joined by line feeds; null when it has none (comments, keep-alives) */
   data: string | null;
+  /** false for what was left when the stream ended without a last blank line: a short answer's last event, or half of one */
+  complete: boolean;
 }
 
-/** No provider sends an event this large; a stream that does is broken or hostile. */
-export const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/** Images travel inside events, but no provider sends one this large; a stream that does is broken or hostile. */
+export const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 const LF = 10;
 const CR = 13;
 
 export class SseSplitter {
-  #rest: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
-  /** up to here `#rest` was searched without finding an event's end */
-  #searched = 0;
+  /** what belongs to no whole event yet; it grows by doubling, so that an event in many chunks is copied a few times and not once per chunk */
+  #buffer: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+  #length = 0;
   readonly #decoder = new TextDecoder();
 
   /** The events that `chunk` completes. Throws RangeError when one event grows beyond MAX_EVENT_BYTES. */
   push(chunk: Uint8Array): SseEvent[] {
-    const bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
+    // The blank line's first bytes may have come with an earlier chunk.
+    let position = Math.max(0, this.#length - 3);
+    const bytes = this.#length === 0 ? chunk : this.#with(chunk);
     const events: SseEvent[] = [];
     let start = 0;
-    let position = Math.max(0, this.#searched - 3);
     while (position < bytes.length) {
       const end = endOfEvent(bytes, position);
       if (end === -1) break;
-      events.push(this.#read(bytes.subarray(start, end)));
+      events.push(this.#read(bytes.subarray(start, end), true));
       start = position = end;
     }
-    this.#rest = bytes.subarray(start);
-    this.#searched = this.#rest.length;
-    if (this.#rest.length > MAX_EVENT_BYTES) throw new RangeError('a stream event is too large');
+    // Events handed out keep their memory: what is left moves out of it.
+    if (start > 0) this.#buffer = bytes.slice(start);
+    else if (this.#length === 0) this.#buffer = bytes;
+    this.#length = bytes.length - start;
+    if (this.#length > MAX_EVENT_BYTES)
+      throw new RangeError(`an event of more than ${MAX_EVENT_BYTES} bytes`);
     return events;
   }
 
   /** What is left when the stream ends without a last blank line; null when nothing is. */
   end(): SseEvent | null {
-    if (this.#rest.length === 0) return null;
-    const event = this.#read(this.#rest);
-    this.#rest = new Uint8Array(0);
-    this.#searched = 0;
+    if (this.#length === 0) return null;
+    const event = this.#read(this.#buffer.subarray(0, this.#length), false);
+    this.#buffer = new Uint8Array(0);
+    this.#length = 0;
     return event;
   }
 
-  #read(bytes: Uint8Array): SseEvent {
+  #with(chunk: Uint8Array): Uint8Array {
+    const length = this.#length + chunk.length;
+    if (this.#buffer.length < length) {
+      const larger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(chunk, this.#length);
+    return this.#buffer.subarray(0, length);
+  }
+
+  #read(bytes: Uint8Array, complete: boolean): SseEvent {
     const lines = this.#decoder.decode(bytes).split(/\r\n|\n|\r/);
     const data: string[] = [];
     for (const line of lines) {
       if (line.startsWith('data:')) data.push(line.startsWith('data: ') ? line.slice(6) : line.slice(5));
     }
-    return { bytes, data: data.length === 0 ? null : data.join('\n') };
+    return { bytes, data: data.length === 0 ? null : data.join('\n'), complete };
   }
 }
 
@@ -64,11 +81,4 @@ function endOfEvent(bytes: Uint8Array, from: number): number {
     if (bytes[i] === CR && bytes[i + 1] === CR) return i + 2;
   }
   return -1;
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }

@@ -122,6 +122,8 @@ export interface StreamReader {
   /** one SSE event (its data text); returns what is to be sent downstream instead of it, null to leave it out, undefined to pass it as it came */
   event(data: string): string | null | undefined;
   usage(): ReportedUsage | null;
+  /** what it reported before its end: its input stands, its output may still have grown. Null when it has not said what went in */
+  usageSoFar(): ReportedUsage | null;
   /** text so far, for prompt runs */
   text(): string;
   /** everything generated so far (tool calls too), for the estimate when the stream is cut (B08) */
@@ -130,7 +132,7 @@ export interface StreamReader {
   error(): string | null;
   /** true from the first event on that tells the caller how it ended: held back until the call is settled */
   finishing(): boolean;
-  /** true once the wire format's own end was seen */
+  /** true once the wire format's own end was seen; never for a format without one, whose streams end by closing */
   ended(): boolean;
 }
 

@@ -56,6 +56,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
   const found = new Map<string, { model: ShippedModel; owner: string } | null>();
   /** each row's price is made once */
   const priced = new Map<ShippedRow, Price>();
+  const natives = new Map<string, ShippedProvider | null>();
   let all: readonly ModelInfo[] | undefined;
 
   function providerOf(name: string): ShippedProvider | null {
@@ -123,6 +124,18 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
     return hit && { ...infoOf(provider, hit.model), model };
   }
 
+  /** Whose model is this by its name? Every provider's pattern is tried, so the answer is kept. */
+  function nativeOf(name: string): ShippedProvider | null {
+    let native = natives.get(name);
+    if (native === undefined) {
+      const text = name.toLowerCase();
+      native = shipped.providers.find(({ modelMatch }) => modelMatch && matches(modelMatch, text)) ?? null;
+      if (natives.size > 5_000) natives.clear();
+      natives.set(name, native);
+    }
+    return native;
+  }
+
   function resolve(
     name: string,
     connected: readonly string[] = [],
@@ -137,9 +150,7 @@ export function createPriceTable(shipped: ShippedPrices): PriceTable {
         (provider === SANDBOX ? SANDBOX : ourNameOf(providerOf(provider)));
       if (named && info(named, model)) return { provider: named, model };
     }
-    const native = shipped.providers.find(
-      ({ modelMatch }) => modelMatch && matches(modelMatch, name.toLowerCase()),
-    );
+    const native = nativeOf(name);
     const candidates = [
       ...connected.filter((id) => providerOf(id)?.id === native?.id),
       ...connected,

@@ -6,24 +6,8 @@ import type {
   StreamReader,
 } from '../../domain/contracts/provider.ts';
 import { STANDARD, type TierAsk } from '../../domain/cost/service-tier.ts';
+import { isObject, objects, parsed, tokens, type Json } from './json.ts';
 import { NO_USAGE, type Round, type ServiceTier } from '../../domain/cost/usage.ts';
-
-type Json = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const tokens = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
-
-function parsed(data: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
 
 /** What one usage object (or one of its iterations) counts; the kinds do not overlap. */
 interface Counts {
@@ -125,7 +109,7 @@ function normalised(raw: unknown, { model, ranCode = false }: Beside = {}): Repo
     iterations.map((iteration) => iteration.counts),
   );
   const inputTokens = counts.uncached + counts.cacheRead + counts.write5m + counts.write1h;
-  if (!Number.isSafeInteger(inputTokens) || !Number.isSafeInteger(counts.output)) return null;
+  if (tokens(inputTokens) === null || tokens(counts.output) === null) return null;
   const details = isObject(raw.output_tokens_details) ? raw.output_tokens_details : {};
   const tools = isObject(raw.server_tool_use) ? raw.server_tool_use : {};
   return {
@@ -214,6 +198,8 @@ class AnthropicMessagesStream implements StreamReader {
   #text = '';
   #generated = '';
   #error: string | null = null;
+  /** what Anthropic's own tools find goes in as further input, which only the end counts */
+  #searched = false;
   #stopped = false;
   #ended = false;
 
@@ -228,8 +214,9 @@ class AnthropicMessagesStream implements StreamReader {
         if (isObject(event.message.usage)) this.#usage = merged(this.#usage ?? {}, event.message.usage);
         return;
       case 'content_block_start':
-        if (isObject(event.content_block))
-          this.#write(event.content_block, event.content_block.type === 'text');
+        if (!isObject(event.content_block)) return;
+        this.#searched ||= event.content_block.type === 'server_tool_use';
+        this.#write(event.content_block, event.content_block.type === 'text');
         return;
       case 'content_block_delta':
         if (isObject(event.delta)) this.#write(event.delta, event.delta.type === 'text_delta');
@@ -252,10 +239,9 @@ class AnthropicMessagesStream implements StreamReader {
     if (isText && typeof part.text === 'string') this.#text += part.text;
   }
 
-  usage = () =>
-    this.#usage && this.#final
-      ? normalised(this.#usage, { model: this.#model, ranCode: this.#ranCode })
-      : null;
+  usage = () => (this.#final ? this.#counted() : null);
+  usageSoFar = () => (this.#searched ? this.usage() : this.#counted());
+  #counted = () => this.#usage && normalised(this.#usage, { model: this.#model, ranCode: this.#ranCode });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;

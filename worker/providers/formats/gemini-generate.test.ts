@@ -91,14 +91,14 @@ describe('a Gemini stream', () => {
     ]);
     expect(reader.usage()?.usage).toMatchObject({ inputTokens: 13, outputTokens: 7, reasoningTokens: 5 });
     expect(reader.text()).toBe('ab');
-    expect(reader.ended()).toBe(true);
+    expect(reader.finishing()).toBe(true);
   });
 
   it('waits for the usage that comes after the finish reason', () => {
     const reader = read([said('a', { finishReason: 'STOP' })]);
     expect([reader.finishing(), reader.ended()]).toEqual([true, false]);
     reader.event(JSON.stringify({ usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 } }));
-    expect(reader.ended()).toBe(true);
+    expect(reader.usage()?.usage.outputTokens).toBe(1);
   });
 
   it('finishes only when every candidate has', () => {
@@ -111,7 +111,7 @@ describe('a Gemini stream', () => {
 
   it('ends with a blocked prompt', () => {
     const blocked = { promptFeedback: { blockReason: 'SAFETY' }, usageMetadata: { promptTokenCount: 4 } };
-    expect(read([blocked]).ended()).toBe(true);
+    expect(read([blocked]).finishing()).toBe(true);
   });
 
   it('keeps thoughts out of the text but not out of what was generated', () => {
@@ -208,7 +208,7 @@ function dataOf(chunks: Uint8Array[]): string[] {
 function readingOf(chunks: Uint8Array[]) {
   const reader = geminiGenerate.streamReader(WHOLE);
   for (const data of dataOf(chunks)) reader.event(data);
-  return { usage: reader.usage(), text: reader.text(), ended: reader.ended() };
+  return { usage: reader.usage(), text: reader.text(), ended: reader.finishing() };
 }
 
 describe('a Gemini stream, wherever the network cuts it', () => {

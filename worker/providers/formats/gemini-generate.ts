@@ -148,7 +148,6 @@ class GeminiStream implements StreamReader {
   #generated = '';
   #error: string | null = null;
   #blocked = false;
-  #ended = false;
   readonly #finished = new Set<unknown>();
   readonly #searches = new Set<string>();
   #maps = false;
@@ -171,17 +170,18 @@ class GeminiStream implements StreamReader {
       if (candidate.finishReason) this.#finished.add(candidate.index ?? 0);
     }
     if (isObject(chunk.usageMetadata)) this.#usage = merged(this.#usage ?? {}, chunk.usageMetadata);
-    // There is no end marker: the last chunk is the one with the finish reasons and the final usage.
-    if (this.finishing() && isObject(chunk.usageMetadata)) this.#ended = true;
   }
 
-  usage = () =>
-    normalised(this.#usage, { generated: this.#generated, ...billed(this.#searches, this.#maps) });
+  usage = () => this.#counted(this.#generated);
+  usageSoFar = () => this.#counted('');
+  #counted = (generated: string) =>
+    normalised(this.#usage, { generated, ...billed(this.#searches, this.#maps) });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
   finishing = () => this.#blocked || this.#finished.size >= this.#choices;
-  ended = () => this.#ended;
+  // There is no end marker: a chunk may follow the one with the finish reasons, so the stream is over when it closes.
+  ended = () => false;
 }
 
 /** Both spellings of one field that are present. */

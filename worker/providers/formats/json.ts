@@ -7,9 +7,14 @@ export const isObject = (value: unknown): value is Json =>
 /** The objects of a list; none when it is no list. */
 export const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
-/** A count of tokens; null when it is none (negative, fractional, text, missing). */
+/** No answer counts so many: a number above it is nonsense, and its price would not fit into an amount. */
+const MOST_TOKENS = 1_000_000_000;
+
+/** A count of tokens; null when it is none (negative, fractional, text, missing, absurd). */
 export const tokens = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MOST_TOKENS
+    ? value
+    : null;
 
 /** The object that an event's data holds; null when it is anything else. */
 export function parsed(data: string): Json | null {

@@ -96,6 +96,7 @@ class OpenaiChatStream implements StreamReader {
 
   usage = () =>
     openaiUsage(this.#usage, { serviceTier: this.#serviceTier, webSearches: searchesOf(this.#model) });
+  usageSoFar = () => this.usage();
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;

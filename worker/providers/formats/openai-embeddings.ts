@@ -14,6 +14,7 @@ function errorIn(body: unknown): string | null {
 const NO_STREAM: StreamReader = {
   event: () => undefined,
   usage: () => null,
+  usageSoFar: () => null,
   text: () => '',
   generated: () => '',
   error: () => null,

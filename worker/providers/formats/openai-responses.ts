@@ -148,6 +148,7 @@ class OpenaiResponsesStream implements StreamReader {
       serviceTier: this.#serviceTier,
       ...billedIn({ tools: this.#tools, output: [...this.#items.values()] }, this.#searches),
     });
+  usageSoFar = () => this.usage();
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;

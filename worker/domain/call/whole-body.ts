@@ -1,0 +1,39 @@
+/** A provider's whole answer, read no further than makes sense: one without end must not fill our memory. */
+
+/** Images and embeddings travel inside JSON; no answer is this large. */
+export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+
+/** The text, or what went wrong with it: `too_large` is read no further, `broken` ended before its end or was aborted. */
+export type WholeBody = { text: string } | { fault: 'too_large' | 'broken' };
+
+const BROKEN: WholeBody = { fault: 'broken' };
+
+export function wholeBody(response: Response, signal: AbortSignal): Promise<WholeBody> {
+  const aborted = new Promise<WholeBody>((resolve) => {
+    if (signal.aborted) resolve(BROKEN);
+    signal.addEventListener('abort', () => resolve(BROKEN), { once: true });
+  });
+  return Promise.race([read(response).catch(() => BROKEN), aborted]);
+}
+
+async function read(response: Response): Promise<WholeBody> {
+  // A length that is announced is a length that is kept to; where it speaks of compressed bytes it promises nothing.
+  const length = response.headers.get('content-length');
+  if (length !== null && !response.headers.has('content-encoding') && Number(length) <= MAX_ANSWER_BYTES)
+    return { text: await response.text() };
+  const reader = response.body?.getReader();
+  if (!reader) return { text: '' };
+  const decoder = new TextDecoder();
+  let text = '';
+  let received = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return { text: text + decoder.decode() };
+    received += value.length;
+    if (received > MAX_ANSWER_BYTES) {
+      reader.cancel().catch(() => {});
+      return { fault: 'too_large' };
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
