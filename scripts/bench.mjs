@@ -10,6 +10,7 @@ const CLAIMS = [
   'gateway-latency',
   'gateway-throughput',
   'workflow',
+  'dashboard',
 ];
 
 build();

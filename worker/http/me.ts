@@ -2,21 +2,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { may, PERMISSIONS, ROLES, type Permission } from '../domain/access/roles.ts';
 import { findTeam } from '../store/teams.ts';
-import { ON_BUDGET_UNAVAILABLE } from '../domain/access/team-settings.ts';
 import { answers, newRoutes } from './routes.ts';
 
 export const roleSchema = z.enum(ROLES);
 export const teamSchema = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    timeZone: z.string(),
-    /** what becomes of a call when its budget cannot be checked: refused with 503, or made and booked later */
-    onBudgetUnavailable: z.enum(ON_BUDGET_UNAVAILABLE),
-    /** ledger rows older than this are summed up and deleted; null = kept for ever */
-    ledgerRetentionDays: z.int().nullable(),
-    createdAt: z.iso.datetime(),
-  })
+  .object({ id: z.string(), name: z.string(), timeZone: z.string(), createdAt: z.iso.datetime() })
   .openapi('Team');
 
 const meSchema = z

@@ -1,10 +1,5 @@
 /** /api/teams: the caller's teams. */
 import { createRoute, z } from '@hono/zod-openapi';
-import {
-  DEFAULT_SETTINGS,
-  ON_BUDGET_UNAVAILABLE,
-  SHORTEST_RETENTION_DAYS,
-} from '../domain/access/team-settings.ts';
 import { isTimeZone } from '../domain/budget/periods.ts';
 import { audit, listAudit } from '../store/audit.ts';
 import { findTeam, insertTeam, updateTeam } from '../store/teams.ts';
@@ -15,19 +10,6 @@ import { answers, idParam, jsonBody, nameText, newRoutes, pageOf, pageQuery } fr
 
 const timeZone = z.string().max(64).refine(isTimeZone, 'is not a time zone like "Europe/Berlin"');
 const ownTeam = z.object({ id: z.string(), name: z.string(), role: roleSchema });
-
-const teamChange = z.strictObject({
-  name: nameText.optional(),
-  timeZone: timeZone.optional(),
-  onBudgetUnavailable: z.enum(ON_BUDGET_UNAVAILABLE).optional().openapi({
-    description:
-      "'refuse' (default): a call whose budget cannot be checked is answered 503. 'allow': it is made unchecked and booked later, flagged `late`",
-  }),
-  ledgerRetentionDays: z.int().min(SHORTEST_RETENTION_DAYS).max(36_500).nullable().optional().openapi({
-    description:
-      'ledger rows older than this are summed up and deleted; counters, statistics and reconciliation stay as they are. null = kept for ever',
-  }),
-});
 
 const auditSchema = z
   .object({
@@ -104,8 +86,7 @@ export const teams = newRoutes()
           ip: c.req.header('cf-connecting-ip') ?? null,
         }),
       ]);
-      const createdAt = new Date(nowMs).toISOString();
-      return c.json({ id: teamId, ...wanted, ...DEFAULT_SETTINGS, createdAt }, 201);
+      return c.json({ id: teamId, ...wanted, createdAt: new Date(nowMs).toISOString() }, 201);
     },
   )
   .openapi(
@@ -126,10 +107,10 @@ export const teams = newRoutes()
     createRoute({
       method: 'patch',
       path: '/api/teams/{id}',
-      summary: "Change a team's name or settings",
+      summary: "Change a team's name or time zone",
       request: {
         params: idParam,
-        body: jsonBody(teamChange),
+        body: jsonBody(z.strictObject({ name: nameText.optional(), timeZone: timeZone.optional() })),
       },
       responses: answers(200, 'The team as it is now.', teamSchema),
     }),
@@ -137,20 +118,20 @@ export const teams = newRoutes()
       const services = c.get('services');
       const before = await findTeam(services.db, c.get('actor').teamId);
       if (!before) throw noTeam();
-      const { id, createdAt, ...now } = before;
-      const after = { ...now, ...c.req.valid('json') };
-      if (JSON.stringify(after) !== JSON.stringify(now))
+      const { name = before.name, timeZone = before.timeZone } = c.req.valid('json');
+      const after = { name, timeZone };
+      if (name !== before.name || timeZone !== before.timeZone)
         await services.db.batch([
           updateTeam(services.db, before.id, after),
           audit(services, {
             ...byCaller(c),
             action: 'team.update',
             target: before.id,
-            before: now,
+            before: { name: before.name, timeZone: before.timeZone },
             after,
           }),
         ]);
-      return c.json({ id, ...after, createdAt: createdAt.toISOString() }, 200);
+      return c.json({ id: before.id, ...after, createdAt: before.createdAt.toISOString() }, 200);
     },
   )
   .openapi(

@@ -87,10 +87,6 @@ export const organization = sqliteTable('organization', {
   metadata: text('metadata'),
   timeZone: text('time_zone').notNull().default('UTC'),
   plan: text('plan').notNull().default('enterprise'),
-  /** when the budget object cannot be asked: 'refuse' (503) or 'allow' (made, and booked later) */
-  onBudgetUnavailable: text('on_budget_unavailable').notNull().default('refuse'),
-  /** ledger rows older than this are removed (worker/cron/retention.ts); null = kept for ever */
-  ledgerRetentionDays: integer('ledger_retention_days'),
   createdAt: stamp('created_at').notNull(),
 });
 
@@ -315,22 +311,12 @@ export const ledger = sqliteTable(
     uniqueIndex('ledger_seq').on(t.teamId, t.seq),
     index('ledger_newest').on(t.teamId, t.createdAt),
     index('ledger_execution').on(t.executionId),
+    // what failed is rare and looked for; a reader must say `status <> 'succeeded'` too
+    index('ledger_unusual')
+      .on(t.teamId, t.status, t.createdAt)
+      .where(sql`status <> 'succeeded'`),
     safeMoney('ledger_cost_safe', 'cost_nano_usd'),
   ],
-);
-
-/** Settlements of calls that were made unchecked (onBudgetUnavailable 'allow') and wait for the budget object to come back. */
-export const unbookedSettlement = sqliteTable(
-  'unbooked_settlement',
-  {
-    teamId: text('team_id').notNull(),
-    runId: text('run_id').notNull(),
-    attempt: integer('attempt').notNull(),
-    /** domain/budget/budget.ts' Settlement */
-    body: json<unknown>('body').notNull(),
-    createdAt: time('created_at').notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.teamId, t.runId, t.attempt] })],
 );
 
 /** Prices a team set itself. Append-only: a new price is a new row, so what a ledger row's priceId names never changes. */
@@ -370,6 +356,29 @@ export const rollup = sqliteTable(
     safeMoney('rollup_cost_safe', 'cost_nano_usd'),
   ],
 );
+
+const coarserRollup = (name: string) =>
+  sqliteTable(
+    name,
+    {
+      teamId: text('team_id').notNull(),
+      dimension: text('dimension').notNull(),
+      key: text('key').notNull(),
+      start: integer('start').notNull(),
+      runs: integer('runs').notNull(),
+      inputTokens: integer('input_tokens').notNull(),
+      outputTokens: integer('output_tokens').notNull(),
+      costNanoUsd: money('cost_nano_usd').notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
+      index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start),
+      safeMoney(`${name}_cost_safe`, 'cost_nano_usd'),
+    ],
+  );
+/** The same sums per hour and per day (UTC). Triggers on `rollup` keep them (migrations/*_rollup_tiers.sql), so whoever writes a quarter of an hour writes all three. */
+export const rollupHour = coarserRollup('rollup_hour');
+export const rollupDay = coarserRollup('rollup_day');
 
 /**
  * How far a team's ledger was proved: everything up to `seq` was summed from the rows themselves. Removing old rows may touch only rows
@@ -443,6 +452,16 @@ export const run = sqliteTable(
     primaryKey({ columns: [t.teamId, t.id] }),
     index('run_newest').on(t.teamId, t.createdAt),
     index('run_prompt').on(t.promptId, t.createdAt),
+    index('run_model').on(t.teamId, t.model, t.createdAt),
+    index('run_workflow')
+      .on(t.workflowId, t.createdAt)
+      .where(sql`workflow_id IS NOT NULL`),
+    index('run_execution')
+      .on(t.executionId, t.createdAt)
+      .where(sql`execution_id IS NOT NULL`),
+    index('run_unusual')
+      .on(t.teamId, t.status, t.createdAt)
+      .where(sql`status <> 'succeeded'`),
   ],
 );
 

@@ -1,7 +1,6 @@
 /** Teams and who is in them. A team is better-auth's organization; a membership its member row. */
 import { asc, eq, sql } from 'drizzle-orm';
 import type { Role } from '../domain/access/roles.ts';
-import type { OnBudgetUnavailable, TeamSettings } from '../domain/access/team-settings.ts';
 import type { Db } from '../services.ts';
 import { member, organization, session } from './schema.ts';
 
@@ -69,25 +68,16 @@ export const insertTeam = (db: Db, team: NewTeam) =>
   ] as const;
 
 export async function findTeam(db: Db, teamId: string) {
-  const row = await db.query.organization.findFirst({
-    where: eq(organization.id, teamId),
-    columns: {
-      id: true,
-      name: true,
-      timeZone: true,
-      onBudgetUnavailable: true,
-      ledgerRetentionDays: true,
-      createdAt: true,
-    },
-  });
-  return row ? { ...row, onBudgetUnavailable: row.onBudgetUnavailable as OnBudgetUnavailable } : null;
+  return (
+    (await db.query.organization.findFirst({
+      where: eq(organization.id, teamId),
+      columns: { id: true, name: true, timeZone: true, createdAt: true },
+    })) ?? null
+  );
 }
 
-export const updateTeam = (
-  db: Db,
-  teamId: string,
-  change: { name: string; timeZone: string } & TeamSettings,
-) => db.update(organization).set(change).where(eq(organization.id, teamId));
+export const updateTeam = (db: Db, teamId: string, change: { name: string; timeZone: string }) =>
+  db.update(organization).set(change).where(eq(organization.id, teamId));
 
 /** Notes the team a session used last: the default for requests that name none. */
 export async function rememberTeam(db: Db, sessionId: string, teamId: string): Promise<void> {

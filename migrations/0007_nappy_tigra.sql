@@ -16,18 +16,7 @@ CREATE TABLE `team_group_member` (
 );
 --> statement-breakpoint
 CREATE INDEX `team_group_member_of` ON `team_group_member` (`group_id`);--> statement-breakpoint
-CREATE TABLE `unbooked_settlement` (
-	`team_id` text NOT NULL,
-	`run_id` text NOT NULL,
-	`attempt` integer NOT NULL,
-	`body` text NOT NULL,
-	`created_at` text NOT NULL,
-	PRIMARY KEY(`team_id`, `run_id`, `attempt`)
-);
---> statement-breakpoint
 ALTER TABLE `api_key` ADD `group_id` text;--> statement-breakpoint
 ALTER TABLE `execution` ADD `group_ids` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
 ALTER TABLE `ledger` ADD `group_ids` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
-ALTER TABLE `organization` ADD `on_budget_unavailable` text DEFAULT 'refuse' NOT NULL;--> statement-breakpoint
-ALTER TABLE `organization` ADD `ledger_retention_days` integer;--> statement-breakpoint
 ALTER TABLE `run` ADD `group_ids` text DEFAULT '[]' NOT NULL;
