@@ -1,11 +1,7 @@
 /** Reading the ledger: newest first, filtered, page by page. */
-<<<<<<< HEAD
-import { and, desc, eq, gt, gte, lt, lte, or, sql, type AnyColumn } from 'drizzle-orm';
-=======
 import { and, desc, eq, gte, lt, lte, or, sql } from 'drizzle-orm';
->>>>>>> main
 import type { Db } from '../services.ts';
-import { ledger, ledgerCheckpoint, run } from './schema.ts';
+import { ledger } from './schema.ts';
 
 export interface LedgerFilter {
   executionId?: string;
@@ -36,6 +32,7 @@ function placeOf(cursor: string): { createdAt: string; id: string } | null {
 /** Filters that rollups know, the rarest first: they say in which hours such rows are, so that nothing else is looked through. */
 const ROLLED_UP = [
   ['tag', 'tag'],
+  ['groupId', 'group'],
   ['promptId', 'prompt'],
   ['workflowId', 'workflow'],
   ['keyId', 'key'],
@@ -59,10 +56,6 @@ export async function ledgerPage(
 ): Promise<Page | null> {
   const place = cursor === undefined ? undefined : placeOf(cursor);
   if (place === null) return null;
-<<<<<<< HEAD
-  const { tag, groupId, from, to, ...same } = filter;
-  const rows = await db
-=======
   const rowsIn = (from: string | undefined, to: string | undefined, most: number) =>
     newestRows(db, teamId, { filter: { ...filter, from, to }, place, most });
   const exact = filter.runId !== undefined || filter.executionId !== undefined;
@@ -144,11 +137,10 @@ function newestRows(
   teamId: string,
   { filter, place, most }: { filter: LedgerFilter; place?: { createdAt: string; id: string }; most: number },
 ): Promise<LedgerRow[]> {
-  const { tag, from, to, ...same } = filter;
+  const { tag, groupId, from, to, ...same } = filter;
   // A run's or an execution's rows are few: without the plus SQLite would walk through the team's newest to spare the sorting.
   const few = same.runId !== undefined || same.executionId !== undefined;
   return db
->>>>>>> main
     .select()
     .from(ledger)
     .where(
@@ -159,12 +151,12 @@ function newestRows(
         ),
         // lets SQLite take the index of the rare ones
         same.status === undefined || same.status === 'succeeded' ? undefined : sql`status <> 'succeeded'`,
-        tag === undefined
-          ? undefined
-          : sql`exists (select 1 from json_each(${ledger.tags}) where value = ${tag})`,
         groupId === undefined
           ? undefined
           : sql`exists (select 1 from json_each(${ledger.groupIds}) where value = ${groupId})`,
+        tag === undefined
+          ? undefined
+          : sql`exists (select 1 from json_each(${ledger.tags}) where value = ${tag})`,
         from === undefined ? undefined : gte(ledger.createdAt, from),
         to === undefined ? undefined : lt(ledger.createdAt, to),
         // the first condition is what an index can be entered with
@@ -180,33 +172,22 @@ function newestRows(
     .limit(most);
 }
 
-/** What those runs of a list cost whose attempt stands in the ledger already. Of rows that retention removed the run still knows it. */
+/** What those runs of a list cost whose attempt stands in the ledger already. */
 export async function ledgerCostsOf(
   db: Db,
   teamId: string,
   { runIds, attempt }: { runIds: readonly string[]; attempt: number },
 ): Promise<Map<string, number>> {
   if (runIds.length === 0) return new Map();
-  const among = (column: AnyColumn) =>
-    sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(runIds)}))`;
-  const [rows, removed] = await db.batch([
-    db
-      .select({ runId: ledger.runId, costNanoUsd: ledger.costNanoUsd })
-      .from(ledger)
-      .where(and(eq(ledger.teamId, teamId), among(ledger.runId), eq(ledger.attempt, attempt))),
-    db
-      .select({ runId: run.id, costNanoUsd: run.costNanoUsd })
-      .from(run)
-      .innerJoin(ledgerCheckpoint, eq(ledgerCheckpoint.teamId, run.teamId))
-      .where(
-        and(
-          eq(run.teamId, teamId),
-          among(run.id),
-          gt(ledgerCheckpoint.carriedRows, 0),
-          lte(run.lastSeq, ledgerCheckpoint.seq),
-          lt(run.createdAt, ledgerCheckpoint.carriedBefore),
-        ),
+  const rows = await db
+    .select({ runId: ledger.runId, costNanoUsd: ledger.costNanoUsd })
+    .from(ledger)
+    .where(
+      and(
+        eq(ledger.teamId, teamId),
+        sql`${ledger.runId} IN (SELECT value FROM json_each(${JSON.stringify(runIds)}))`,
+        eq(ledger.attempt, attempt),
       ),
-  ]);
-  return new Map([...removed, ...rows].map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
+    );
+  return new Map(rows.map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
 }
