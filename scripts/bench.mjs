@@ -9,7 +9,9 @@ const CLAIMS = [
   'reserve-settle',
   'gateway-latency',
   'gateway-throughput',
+  'gateway-memory',
   'workflow',
+  'dashboard',
 ];
 
 build();

@@ -1,5 +1,6 @@
-import { expect, test } from '@playwright/test';
-import { open, signUp } from './people.ts';
+import { expect, test, type Page } from '@playwright/test';
+import { openaiServer } from '../contracts/openai-server.ts';
+import { answer, open, signUp } from './people.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
 test.beforeEach(({ page }) => signUp(page).then(() => undefined));
@@ -66,18 +67,97 @@ test('KEY-4 a viewer key reads and may not write', async ({ page, playwright, ba
   await program.dispose();
 });
 
-test('PK-1 a wrong provider key is not saved, and the provider is quoted', async ({ page }) => {
+/** A provider on loopback that takes one key. */
+const KEY = 'sk-right-key-0123456789';
+const provider = openaiServer(({ url, headers }) => {
+  if (headers.authorization !== `Bearer ${KEY}`)
+    return { status: 401, body: { error: { message: 'Incorrect API key provided.' } } };
+  return url === '/v1/models' ? { status: 200, body: { data: [{ id: 'llama3' }, { id: 'qwen' }] } } : null;
+});
+test.describe('a provider', () => {
+  test.beforeAll(() => provider.start());
+  test.afterAll(() => provider.stop().then(() => undefined));
+
+  async function fillIn(page: Page, key: string) {
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Provider').selectOption('openai-compatible');
+    await dialog.getByRole('button', { name: 'Test and connect' }).click();
+    await expect(dialog.getByText('This is needed.')).toBeVisible();
+    await dialog.getByLabel('API key').fill(key);
+    await dialog.getByLabel('Base URL').fill(`${provider.origin()}/v1`);
+    await dialog.getByLabel('Its models are free').check();
+    await dialog.getByLabel('Name', { exact: false }).first().fill('my server');
+    await dialog.getByRole('button', { name: 'Add a header' }).click();
+    await dialog.getByLabel('Name of header 1').fill('X-Gateway-Auth');
+    await dialog.getByLabel('Value of header 1').fill('header-secret-0123');
+    await dialog.getByRole('button', { name: 'Test and connect' }).click();
+    return dialog;
+  }
+
+  test('PK-1 with a wrong key is not saved, and is quoted', async ({ page }) => {
+    await open(page, '/settings/provider-keys', 'provider-keys');
+    await page.getByRole('button', { name: 'Connect a provider' }).click();
+    const dialog = await fillIn(page, 'sk-wrong');
+    await expect(dialog.getByRole('alert')).toContainText('Not saved');
+    await expect(dialog.getByText('Incorrect API key provided.').first()).toBeVisible();
+    await page.keyboard.press('Escape');
+    await page.reload();
+    await expect(page.getByTestId('connection-row')).toHaveCount(0);
+  });
+
+  test('PK-2 is connected by its own form, tried again, and neither key nor header can be read', async ({
+    page,
+  }) => {
+    await open(page, '/settings/provider-keys', 'provider-keys');
+    await page.getByRole('button', { name: 'Connect a provider' }).click();
+    await expect(await fillIn(page, KEY)).toHaveCount(0);
+    const row = page.getByTestId('connection-row');
+    await expect(row).toHaveAttribute('data-status', 'connected');
+    for (const text of ['my server', 'Free', '…6789', 'x-gateway-auth'])
+      await expect(row).toContainText(text);
+    const told = await answer<object>(page, 'GET', '/api/integrations');
+    for (const place of [await page.content(), JSON.stringify(told)]) {
+      expect(place).not.toContain(KEY);
+      expect(place).not.toContain('header-secret-0123');
+    }
+
+    await provider.stop();
+    await row.getByRole('button', { name: 'Test openai-compatible my server again' }).click();
+    await expect(row).toHaveAttribute('data-status', 'failed');
+    await expect(row).toContainText('It could not be reached.');
+    await provider.start();
+  });
+});
+
+test('PK-3 a new price holds from its date, and what was spent stays', async ({ page }) => {
+  const log = { model: 'sandbox-small', inputTokens: 1_000, outputTokens: 100 };
+  const spent = (occurredAt: string) =>
+    answer<{ costNanoUsd: number }>(page, 'POST', '/api/token-tracking/log', { ...log, occurredAt }).then(
+      ({ costNanoUsd }) => costNanoUsd,
+    );
+  expect(await spent('2026-03-01T12:00:00Z')).toBe(450_000);
+
   await open(page, '/settings/provider-keys', 'provider-keys');
-  await page.getByRole('button', { name: 'Connect a provider' }).click();
+  const row = page.getByTestId('price-row').filter({ hasText: 'sandbox-small' });
+  await row.getByRole('button', { name: 'Set price of sandbox-small' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('API key').fill('sk-wrong');
-  // nobody listens there
-  await dialog.getByLabel('Base URL').fill('http://127.0.0.1:9/v1');
-  await dialog.getByRole('button', { name: 'Test and connect' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('Not saved');
-  await page.keyboard.press('Escape');
-  await page.reload();
-  await expect(page.getByTestId('connection-row')).toHaveCount(0);
+  await dialog.getByLabel('Free').check();
+  await expect(dialog.getByLabel('Output')).toHaveCount(0);
+  await dialog.getByLabel('From').fill('2026-03-10');
+  await dialog.getByRole('button', { name: 'Save price' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(row).toContainText('Free');
+
+  expect(await spent('2026-03-09T12:00:00Z')).toBe(450_000);
+  expect(await spent('2026-03-11T12:00:00Z')).toBe(0);
+  await expect(async () => {
+    const { data } = await answer<{ data: { costNanoUsd: number }[] }>(
+      page,
+      'GET',
+      '/api/token-tracking/ledger',
+    );
+    expect(data.map((one) => one.costNanoUsd).sort()).toEqual([0, 450_000, 450_000]);
+  }).toPass({ timeout: 10_000 });
 });
 
 test('T3 an admin sets a price of the team, and sees that it is in force and whose it is', async ({
@@ -88,13 +168,26 @@ test('T3 an admin sets a price of the team, and sees that it is in force and who
   await expect(row).toContainText('$0.30 / 1M tokens');
   await row.getByRole('button', { name: 'Set price of sandbox-small' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Input').fill('0.0000001');
+  await dialog.getByLabel('Input', { exact: true }).fill('0.0000001');
   await dialog.getByRole('button', { name: 'Save price' }).click();
   await expect(dialog.getByText('must be a decimal')).toBeVisible();
-  await dialog.getByLabel('Input').fill('0.25');
+  await dialog.getByLabel('Input', { exact: true }).fill('0.25');
   await dialog.getByRole('button', { name: 'Save price' }).click();
   await expect(dialog).toHaveCount(0);
   await expect(row).toContainText('$0.25 / 1M tokens');
   await expect(row).toContainText('$1.50 / 1M tokens');
   await expect(row).toContainText('set by the team');
+
+  await row.getByRole('button', { name: 'Set price of sandbox-small' }).click();
+  await dialog.getByText('More: long requests, tiers, fees').click();
+  await dialog.getByRole('button', { name: 'Add a tier' }).click();
+  await dialog.getByLabel('Above', { exact: true }).fill('200000');
+  const tier = dialog.getByRole('group', { name: /Long requests/ });
+  await tier.getByLabel('Input').fill('0.5');
+  await tier.getByLabel('Output').fill('3');
+  await dialog.getByLabel('priority').fill('2');
+  await dialog.getByLabel('Web searches').fill('10');
+  await dialog.getByRole('button', { name: 'Save price' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(row).toContainText('dearer above 200K tokens · priority ×2 · web search $10 / 1K');
 });

@@ -5,6 +5,7 @@ import { formatCost } from '../domain/money-text.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 import { geminiErrorBody } from './gateway/gemini-errors.ts';
+import { openaiErrorBody } from './gateway/openai-errors.ts';
 
 /** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
 export class Refused extends Error {
@@ -133,15 +134,37 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
 }
 
 /** Addresses whose official SDKs read another envelope, also when the refusal comes before the route (no key, no room, no right). */
-const DIALECTS = [
+const DIALECTS: readonly {
+  path: RegExp;
+  /** only for callers that send this header */
+  says?: string;
+  body: typeof anthropicErrorBody;
+}[] = [
   { path: /^(\/api\/integrations\/anthropic)?\/v1\/messages(\/|$)/, body: anthropicErrorBody },
+  {
+    path: /^(\/api\/integrations\/anthropic)?\/v1\/models(\/|$)/,
+    says: 'anthropic-version',
+    body: anthropicErrorBody,
+  },
   { path: /^\/v1beta\//, body: geminiErrorBody },
+  { path: /^(\/api\/integrations\/openai)?\/v1\//, body: openaiErrorBody },
 ];
 
-export function refusalResponse(c: Context, refusal: Refusal): Response {
-  const answer = answerTo(refusal);
+export const refusalResponse = (c: Context, refusal: Refusal): Response =>
+  shaped(c, answerTo(refusal), refusal);
+
+/** A bug of ours: logged where it was caught; the caller learns that it was not he. */
+export const bugResponse = (c: Context): Response => {
+  const message = 'Something went wrong on our side.';
+  const error = { type: 'api_error', code: 'internal', message };
+  return shaped(c, { status: 500, headers: {}, error }, { reason: 'unavailable', message });
+};
+
+function shaped(c: Context, answer: ErrorAnswer, refusal: Refusal): Response {
   const requestId: string = c.get('requestId');
-  const dialect = DIALECTS.find(({ path }) => path.test(c.req.path));
+  const dialect = DIALECTS.find(
+    ({ path, says }) => path.test(c.req.path) && (says === undefined || c.req.header(says) !== undefined),
+  );
   const body = dialect
     ? dialect.body(answer, refusal, requestId)
     : { error: { ...answer.error, request_id: requestId } };

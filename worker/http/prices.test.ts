@@ -227,3 +227,61 @@ describe('PRICE_OVERRIDES', () => {
     );
   });
 });
+
+describe('a call that was served under another tier', () => {
+  it('costs what that tier does, says so in its price id, and is priced anew by it', async () => {
+    vi.stubGlobal('fetch', async (input: RequestInfo) =>
+      new Request(input).url.endsWith('/models')
+        ? Response.json({ object: 'list', data: [{ id: 'gpt-5', object: 'model' }] })
+        : Response.json({
+            service_tier: 'priority',
+            choices: [{ index: 0, message: { role: 'assistant', content: 'Grüezi' }, finish_reason: 'stop' }],
+            usage: { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 },
+          }),
+    );
+    const { fetch } = await makeTeam();
+    await connect(fetch);
+    await withBudget(fetch);
+    const called = await fetch('/v1/chat/completions', {
+      json: {
+        model: 'gpt-5',
+        service_tier: 'fast',
+        messages: [{ role: 'user', content: 'hi' }],
+        max_tokens: 200,
+      },
+    });
+    // 1,000 x 2,500,000 + 100 x 20,000,000 pico-USD: twice the list price
+    expect(called.headers.get('x-pm-cost-nano-usd')).toBe('4500000');
+    const row = await newestRow(fetch, called.headers.get('x-pm-run-id'));
+    expect(row).toMatchObject({ flags: ['service_tier:priority'], costNanoUsd: 4_500_000 });
+    expect(row.priceId).toMatch(/openai\/gpt-5@.*\+priority$/);
+
+    await put(fetch, 'gpt-5', {
+      ...usd('1', '5'),
+      serviceTiers: [{ tier: 'priority', perMille: 1_500 }],
+    });
+    const [from, to] = [new Date(Date.now() - 60_000), new Date(Date.now() + 60_000)].map((at) =>
+      at.toISOString(),
+    );
+    const priced = await fetch('/api/models/gpt-5/reprice', { json: { from, to } });
+    // 1,000 x 1,500,000 + 100 x 7,500,000
+    expect(await json(priced)).toMatchObject({
+      rows: 1,
+      beforeNanoUsd: 4_500_000,
+      afterNanoUsd: 2_250_000,
+      bookedNanoUsd: -2_250_000,
+    });
+    const adjusted = await vi.waitFor(async () => {
+      const { data } = await json(await fetch('/api/token-tracking/ledger'));
+      const found = data.find((one: Answer) => one.executionType === 'adjustment');
+      expect(found).toBeDefined();
+      return found as Answer;
+    });
+    expect(adjusted.priceId).toMatch(/^team:openai\/gpt-5@.*#1\+priority$/);
+    // Once more changes nothing: it is the same price.
+    expect(await json(await fetch('/api/models/gpt-5/reprice', { json: { from, to } }))).toMatchObject({
+      adjustments: 0,
+      differenceNanoUsd: 0,
+    });
+  });
+});

@@ -70,6 +70,7 @@ describe('the outbox on its way to D1', () => {
         ['member', 'mem_1'],
         ['model', 'sandbox-small'],
         ['prompt', 'prm_1'],
+        ['provider_model', 'sandbox/sandbox-small'],
         ['tag', 'a'],
         ['tag', 'b'],
         ['team', ''],

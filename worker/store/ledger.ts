@@ -6,10 +6,12 @@ export const ROLLUP_SECONDS = 900;
 
 /** The dimensions a row counts in, each pair once: rollup sums of 'team' equal the ledger. */
 export function dimensionsOf({ settlement }: OutboxRow): [dimension: string, key: string][] {
-  const { subject, model } = settlement;
+  const { subject, provider, model } = settlement;
   const dimensions: [string, string][] = [
     ['team', ''],
     ['model', model],
+    // what a provider's invoice is compared with
+    ['provider_model', `${provider}/${model}`],
   ];
   if (subject.promptId) dimensions.push(['prompt', subject.promptId]);
   if (subject.workflowId) dimensions.push(['workflow', subject.workflowId]);

@@ -1,5 +1,5 @@
 /** Runs as the ledger's queue writes them: one row per run, its attempts summed up. */
-import { and, asc, desc, eq, lt, ne, or } from 'drizzle-orm';
+import { and, asc, desc, eq, lt, ne, or, sql } from 'drizzle-orm';
 import type { Db } from '../services.ts';
 import { ledger, run } from './schema.ts';
 
@@ -28,8 +28,13 @@ export async function listRuns(
     .from(run)
     .where(
       and(
-        eq(run.teamId, teamId),
+        // an index that begins with the id is the one to enter by; without the plus SQLite would walk through the team's newest
+        (filter.promptId ?? filter.workflowId ?? filter.executionId)
+          ? sql`+${run.teamId} = ${teamId}`
+          : eq(run.teamId, teamId),
         ...equal,
+        // lets SQLite take the index of the rare ones
+        filter.status === undefined || filter.status === 'succeeded' ? undefined : sql`status <> 'succeeded'`,
         at === undefined || id === undefined
           ? undefined
           : or(lt(run.createdAt, at), and(eq(run.createdAt, at), lt(run.id, id))),

@@ -277,6 +277,10 @@ export const ledger = sqliteTable(
     uniqueIndex('ledger_seq').on(t.teamId, t.seq),
     index('ledger_newest').on(t.teamId, t.createdAt),
     index('ledger_execution').on(t.executionId),
+    // what failed is rare and looked for; a reader must say `status <> 'succeeded'` too
+    index('ledger_unusual')
+      .on(t.teamId, t.status, t.createdAt)
+      .where(sql`status <> 'succeeded'`),
     safeMoney('ledger_cost_safe', 'cost_nano_usd'),
   ],
 );
@@ -318,6 +322,29 @@ export const rollup = sqliteTable(
     safeMoney('rollup_cost_safe', 'cost_nano_usd'),
   ],
 );
+
+const coarserRollup = (name: string) =>
+  sqliteTable(
+    name,
+    {
+      teamId: text('team_id').notNull(),
+      dimension: text('dimension').notNull(),
+      key: text('key').notNull(),
+      start: integer('start').notNull(),
+      runs: integer('runs').notNull(),
+      inputTokens: integer('input_tokens').notNull(),
+      outputTokens: integer('output_tokens').notNull(),
+      costNanoUsd: money('cost_nano_usd').notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
+      index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start),
+      safeMoney(`${name}_cost_safe`, 'cost_nano_usd'),
+    ],
+  );
+/** The same sums per hour and per day (UTC). Triggers on `rollup` keep them (migrations/*_rollup_tiers.sql), so whoever writes a quarter of an hour writes all three. */
+export const rollupHour = coarserRollup('rollup_hour');
+export const rollupDay = coarserRollup('rollup_day');
 
 /**
  * How far a team's ledger was proved: everything up to `seq` was summed from the rows themselves. Removing old rows may touch only rows
@@ -390,6 +417,16 @@ export const run = sqliteTable(
     primaryKey({ columns: [t.teamId, t.id] }),
     index('run_newest').on(t.teamId, t.createdAt),
     index('run_prompt').on(t.promptId, t.createdAt),
+    index('run_model').on(t.teamId, t.model, t.createdAt),
+    index('run_workflow')
+      .on(t.workflowId, t.createdAt)
+      .where(sql`workflow_id IS NOT NULL`),
+    index('run_execution')
+      .on(t.executionId, t.createdAt)
+      .where(sql`execution_id IS NOT NULL`),
+    index('run_unusual')
+      .on(t.teamId, t.status, t.createdAt)
+      .where(sql`status <> 'succeeded'`),
   ],
 );
 

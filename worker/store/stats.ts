@@ -1,4 +1,5 @@
-/** Statistics read rollups only, never the ledger (B23). */
+/** Statistics read rollups only, never the ledger (B23), and of them the coarsest that cover a span exactly. */
+import { tierSpansOf, type Tier } from '../domain/budget/tiers.ts';
 
 export interface Sums {
   runs: number;
@@ -13,10 +14,68 @@ export interface Span {
   to: number;
 }
 
-const SUMS = `coalesce(sum(runs), 0) AS runs, coalesce(sum(input_tokens), 0) AS inputTokens,
-  coalesce(sum(output_tokens), 0) AS outputTokens, coalesce(sum(cost_nano_usd), 0) AS costNanoUsd`;
+export const ROLLUP_TABLES: Record<Tier, string> = {
+  day: 'rollup_day',
+  hour: 'rollup_hour',
+  quarter: 'rollup',
+};
 
-/** Sums of a team over a span, per piece of it, and per key of a dimension (dearest first); read in one transaction, so they add up. */
+/** Sums of one key of a dimension in one piece, named by its start. */
+export type Cell = Sums & { from: number; key: string };
+
+/** The pieces lead, so that each reads its own range of the primary key and no more. */
+export const cellsSql = (table: string) => `
+  SELECT p.value ->> 'piece' AS "from", r.key AS key, sum(r.runs) AS runs, sum(r.input_tokens) AS inputTokens,
+    sum(r.output_tokens) AS outputTokens, sum(r.cost_nano_usd) AS costNanoUsd
+  FROM json_each(?3) AS p CROSS JOIN ${table} AS r
+    ON r.team_id = ?1 AND r.dimension = ?2 AND r.start >= p.value ->> 'from' AND r.start < p.value ->> 'to'
+  GROUP BY 1, 2`;
+
+/** The part of `span` that lies in each piece, cut into tiers. */
+function spansOf(span: Span, pieces: readonly Span[]) {
+  return pieces.flatMap((piece) =>
+    tierSpansOf(Math.max(piece.from, span.from), Math.min(piece.to, span.to)).map((part) => ({
+      ...part,
+      piece: piece.from,
+    })),
+  );
+}
+
+const NOTHING: Sums = { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
+const plus = (a: Sums, b: Sums): Sums => ({
+  runs: a.runs + b.runs,
+  inputTokens: a.inputTokens + b.inputTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+  costNanoUsd: a.costNanoUsd + b.costNanoUsd,
+});
+
+function sumBy<K>(cells: readonly Cell[], keyOf: (cell: Cell) => K): Map<K, Sums> {
+  const sums = new Map<K, Sums>();
+  for (const cell of cells) sums.set(keyOf(cell), plus(sums.get(keyOf(cell)) ?? NOTHING, cell));
+  return sums;
+}
+
+/** Cells of several dimensions, read in one transaction, so that they add up. */
+export async function readCells(
+  db: D1Database,
+  teamId: string,
+  { span, pieces, dimensions }: { span: Span; pieces: readonly Span[]; dimensions: readonly string[] },
+): Promise<Cell[][]> {
+  const spans = spansOf(span, pieces);
+  const asked = dimensions.flatMap((dimension, of) =>
+    Object.entries(ROLLUP_TABLES).flatMap(([tier, table]) => {
+      const parts = spans.filter((part) => part.tier === tier);
+      if (parts.length === 0) return [];
+      return [{ of, statement: db.prepare(cellsSql(table)).bind(teamId, dimension, JSON.stringify(parts)) }];
+    }),
+  );
+  const answers = asked.length > 0 ? await db.batch<Cell>(asked.map(({ statement }) => statement)) : [];
+  const cells: Cell[][] = dimensions.map(() => []);
+  answers.forEach(({ results }, at) => cells[asked[at]!.of]!.push(...results));
+  return cells;
+}
+
+/** Sums of a team over a span, per piece of it, and per key of a dimension (dearest first). */
 export async function readStats(
   db: D1Database,
   teamId: string,
@@ -27,34 +86,16 @@ export async function readStats(
     mostGroups,
   }: { span: Span; pieces: Span[]; dimension: string | null; mostGroups: number },
 ) {
-  const json = JSON.stringify(pieces);
-  const inPiece = `FROM json_each(?2) AS p JOIN rollup ON team_id = ?1 AND dimension = ?3
-    AND start >= p.value ->> 'from' AND start < p.value ->> 'to' AND start >= ?4 AND start < ?5`;
-  const [totals, series, groups, cells] = await db.batch([
-    db
-      .prepare(
-        `SELECT ${SUMS} FROM rollup WHERE team_id = ?1 AND dimension = 'team' AND start >= ?2 AND start < ?3`,
-      )
-      .bind(teamId, span.from, span.to),
-    db
-      .prepare(`SELECT p.value ->> 'from' AS "from", ${SUMS} ${inPiece} GROUP BY 1`)
-      .bind(teamId, json, 'team', span.from, span.to),
-    db
-      .prepare(
-        `SELECT key, ${SUMS} FROM rollup WHERE team_id = ?1 AND dimension = ?2 AND start >= ?3 AND start < ?4
-         GROUP BY key ORDER BY sum(cost_nano_usd) DESC, key LIMIT ?5`,
-      )
-      .bind(teamId, dimension ?? '', span.from, span.to, mostGroups),
-    db
-      .prepare(
-        `SELECT p.value ->> 'from' AS "from", rollup.key AS key, sum(cost_nano_usd) AS costNanoUsd ${inPiece} GROUP BY 1, 2`,
-      )
-      .bind(teamId, json, dimension ?? '', span.from, span.to),
-  ]);
-  return {
-    totals: totals!.results[0] as Sums,
-    series: series!.results as (Sums & { from: number })[],
-    groups: groups!.results as (Sums & { key: string })[],
-    cells: cells!.results as { from: number; key: string; costNanoUsd: number }[],
-  };
+  const dimensions = dimension === null ? ['team'] : ['team', dimension];
+  const [team, byKey = []] = await readCells(db, teamId, { span, pieces, dimensions });
+  const series = [...sumBy(team!, ({ from }) => from)].map(([from, sums]) => ({ from, ...sums }));
+  const groups = [...sumBy(byKey, ({ key }) => key)]
+    .map(([key, sums]) => ({ key, ...sums }))
+    .sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.key < b.key ? -1 : 1))
+    .slice(0, mostGroups);
+  const cells = [...sumBy(byKey, ({ from, key }) => JSON.stringify([from, key]))].map(([place, sums]) => {
+    const [from, key] = JSON.parse(place) as [number, string];
+    return { from, key, costNanoUsd: sums.costNanoUsd };
+  });
+  return { totals: team!.reduce<Sums>(plus, NOTHING), series, groups, cells };
 }

@@ -90,8 +90,11 @@ export const stats = newRoutes().openapi(
       : new Map<string, string>();
     const byStart = new Map(found.series.map(({ from: start, ...row }) => [start, row]));
     const cells = new Map<number, Record<string, number>>();
-    for (const { from: start, key, costNanoUsd } of found.cells)
-      cells.set(start, { ...cells.get(start), [key]: costNanoUsd });
+    for (const { from: start, key, costNanoUsd } of found.cells) {
+      const cell = cells.get(start) ?? {};
+      cell[key] = costNanoUsd;
+      cells.set(start, cell);
+    }
     return c.json(
       {
         from: iso(from),

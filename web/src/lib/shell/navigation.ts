@@ -1,4 +1,5 @@
 /** Every page of the shell once: the sidebar, the phone's drawer and the command palette are read off this list, in ui.md's order. */
+import BellRing from '@lucide/svelte/icons/bell-ring';
 import Building from '@lucide/svelte/icons/building';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Database from '@lucide/svelte/icons/database';
@@ -8,9 +9,11 @@ import Activity from '@lucide/svelte/icons/activity';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import Plug from '@lucide/svelte/icons/plug';
+import Split from '@lucide/svelte/icons/split';
 import User from '@lucide/svelte/icons/user';
 import Users from '@lucide/svelte/icons/users';
 import Wallet from '@lucide/svelte/icons/wallet';
+import Webhook from '@lucide/svelte/icons/webhook';
 import Workflow from '@lucide/svelte/icons/workflow';
 import type { Component } from 'svelte';
 
@@ -63,6 +66,19 @@ export const SETTINGS: Place[] = [
   { href: '/settings/members', label: 'Members', icon: Users, keywords: ['invite', 'roles'] },
   { href: '/settings/api-keys', label: 'API keys', icon: KeyRound, keywords: ['token', 'curl'] },
   { href: '/settings/provider-keys', label: 'Provider keys', icon: Plug, keywords: ['openai', 'connect'] },
+  {
+    href: '/settings/routing',
+    label: 'Routing',
+    icon: Split,
+    keywords: ['routes', 'fallback', 'retry', 'weights'],
+  },
+  {
+    href: '/settings/notifications',
+    label: 'Notifications',
+    icon: BellRing,
+    keywords: ['alerts', 'slack', 'discord', 'mail', 'channels'],
+  },
+  { href: '/settings/webhooks', label: 'Webhooks', icon: Webhook, keywords: ['signature', 'replay'] },
 ];
 
 /** Whether an address is inside a place; home only when it is the page itself. */

@@ -1,0 +1,77 @@
+/** A route as it stands in the form, and as it is sent: empty texts are left out, seconds become milliseconds. */
+import type { ModelRoute } from '$lib/shapes.ts';
+
+export interface TargetDraft {
+  /** for the form's own order only */
+  key: number;
+  model: string;
+  /** '' = any */
+  connection: string;
+  weight: string;
+  timeoutSeconds: string;
+  maxAttempts: string;
+}
+
+export interface RouteDraft {
+  name: string;
+  strategy: ModelRoute['strategy'];
+  targets: TargetDraft[];
+  maxAttempts: string;
+  baseMs: string;
+  maxMs: string;
+}
+
+let keys = 0;
+export const emptyTarget = (): TargetDraft => ({
+  key: ++keys,
+  model: '',
+  connection: '',
+  weight: '',
+  timeoutSeconds: '',
+  maxAttempts: '',
+});
+
+const text = (value: number | undefined) => (value === undefined ? '' : String(value));
+
+export const draftOf = (route: ModelRoute | null): RouteDraft => ({
+  name: route?.name ?? '',
+  strategy: route?.strategy ?? 'fallback',
+  targets: route?.targets.map((target) => ({
+    key: ++keys,
+    model: target.model,
+    connection: target.connection ?? '',
+    weight: text(target.weight),
+    timeoutSeconds: text(target.timeoutMs && target.timeoutMs / 1000),
+    maxAttempts: text(target.maxAttempts),
+  })) ?? [emptyTarget(), emptyTarget()],
+  maxAttempts: String(route?.retry.maxAttempts ?? 2),
+  baseMs: String(route?.retry.baseMs ?? 250),
+  maxMs: String(route?.retry.maxMs ?? 4000),
+});
+
+/** A text that is no number goes out as it is, so that the server names it. */
+function number(value: string, factor = 1): number | string | undefined {
+  if (value.trim() === '') return undefined;
+  const parsed = Number(value.trim().replace(',', '.'));
+  return Number.isFinite(parsed) ? Math.round(parsed * factor * 1e6) / 1e6 : value;
+}
+
+export const bodyOf = ({ name, strategy, targets, maxAttempts, baseMs, maxMs }: RouteDraft) => ({
+  name: name.trim(),
+  strategy,
+  targets: targets.map((target) => ({
+    model: target.model.trim(),
+    connection: target.connection || undefined,
+    weight: strategy === 'weighted' ? number(target.weight) : undefined,
+    timeoutMs: number(target.timeoutSeconds, 1000),
+    maxAttempts: number(target.maxAttempts),
+  })),
+  retry: { maxAttempts: number(maxAttempts), baseMs: number(baseMs), maxMs: number(maxMs) },
+});
+
+/** "75%" of first choices for each target of a weighted route. */
+export function sharesOf(targets: readonly { weight?: number }[]): string[] {
+  const weights = targets.map(({ weight }) => weight ?? 1);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => (total === 0 ? '0%' : `${Math.round((weight / total) * 100)}%`));
+}
