@@ -16,7 +16,7 @@ import type { ModelName } from './domain/cost/count.ts';
 import type { Refusal } from './domain/refusal.ts';
 import type { RoutingDeps } from './domain/routing/routed-calls.ts';
 import { err, ok, type Result } from './domain/result.ts';
-import { formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
+import { conversionFor, formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
 import { firstModelOf, routesOf } from './store/model-routes.ts';
@@ -90,6 +90,8 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
       const found = wayOf(services, connections, ask);
       if (!found) return err({ reason: 'model_not_found', model: name });
       const { connection, model } = found;
+      const formats = providerOf(connection.provider)?.formats ?? [];
+      const conversion = formats.includes(ask.format) ? null : conversionFor(ask.format, formats);
       const at = new Date(services.now()).toISOString();
       const seller = soldAs(connection);
       const unsaid = providerOf(connection.provider)?.unsaid?.(connection);
@@ -101,6 +103,7 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
         ...(unsaid ? { unsaid } : {}),
         priceOfModel: (other) => prices.lookup(seller, other, at, overrides),
         info: prices.info(seller, model),
+        ...(conversion ? { conversion } : {}),
       });
     },
     forward(route, request) {
@@ -125,18 +128,24 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
   };
 }
 
-/** The connection that is meant, of those that speak the format. */
+/** The connection that is meant. Who speaks the format comes first; the others are spoken to in theirs, where it can be told so. */
 function wayOf(
   { prices }: CoreServices,
   connections: readonly LiveConnection[],
   { model, connection, format }: Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat },
 ) {
-  const speaks = (provider: string) =>
-    format === undefined || providerOf(provider)?.formats.includes(format) === true;
-  const ways = connections.filter(
-    ({ id, provider }) => (connection === undefined || id === connection) && speaks(provider),
+  const ways = connections.filter(({ id }) => connection === undefined || id === connection);
+  if (format === undefined) return resolveModel(model, ways, prices);
+  const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
+  const native = ways.filter((way) => formatsOf(way).includes(format));
+  return (
+    resolveModel(model, native, prices) ??
+    resolveModel(
+      model,
+      ways.filter((way) => conversionFor(format, formatsOf(way)) !== null),
+      prices,
+    )
   );
-  return resolveModel(model, ways, prices);
 }
 
 /** What the router needs; its breakers live in this isolate's memory. */
@@ -189,23 +198,31 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 export const inputCounter =
   (services: CoreServices, toProviders: ProviderDeps, { route }: Pick<PaidCallDeps, 'route'>) =>
   async ({ teamId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
-    const { format, body } = ask;
-    const named = await firstModelOf(services, teamId, String(body.model));
-    const routed = await route({ teamId, model: named, format });
+    const named = await firstModelOf(services, teamId, String(ask.body.model));
+    const routed = await route({ teamId, model: named, format: ask.format });
     if (!routed.ok) return routed;
-    const { provider: id, model } = routed.value;
+    const { provider: id, model, info, conversion } = routed.value;
+    // Counted is what would be sent.
+    const said = conversion?.request(ask.body, {
+      model,
+      maxOutputTokens: info?.maxOutputTokens ?? null,
+      stream: false,
+    });
+    if (said && !said.ok) return err({ reason: 'invalid', issues: said.error });
+    const asked: InputCountRequest = said
+      ? { format: conversion!.format, body: said.value, signal: ask.signal }
+      : { ...ask, body: { ...ask.body, model } };
     const connection = routed.value.connection as LiveConnection;
     const provider = providerOf(connection.provider)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
-      const counted = await provider.countInput(
-        { ...ask, body: { ...body, model } },
-        connection,
-        toProviders,
-      );
+      const counted = await provider.countInput(asked, connection, toProviders);
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));
     }
-    const { tokens } = await services.counter.countChat(countedAs(routed.value), chatInputOf(format, body));
+    const { tokens } = await services.counter.countChat(
+      countedAs(routed.value),
+      chatInputOf(asked.format, asked.body),
+    );
     return ok({ inputTokens: tokens, source: 'estimate' });
   };

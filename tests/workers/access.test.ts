@@ -66,6 +66,7 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   },
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
+  { path: '/api/integrations/anthropic/v1/models/:model', make: modelOf },
   { path: '/v1beta/models/:name', make: async (a) => ({ name: (await modelOf(a)).model! }) },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
   { path: '/api/executions/:id', make: executionOf },

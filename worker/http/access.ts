@@ -89,6 +89,8 @@ export const ACCESS: Record<string, Access> = {
   'POST /v1/messages/count_tokens': 'gateway.call',
   'POST /api/integrations/anthropic/v1/messages': 'gateway.call',
   'POST /api/integrations/anthropic/v1/messages/count_tokens': 'gateway.call',
+  'GET /api/integrations/anthropic/v1/models': 'team.read',
+  'GET /api/integrations/anthropic/v1/models/:model{.+}': 'team.read',
   'GET /v1/models': 'team.read',
   'GET /v1/models/:model{.+}': 'team.read',
   'POST /api/integrations/openai/v1/chat/completions': 'gateway.call',

@@ -133,15 +133,27 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
 }
 
 /** Addresses whose official SDKs read another envelope, also when the refusal comes before the route (no key, no room, no right). */
-const DIALECTS = [
+const DIALECTS: readonly {
+  path: RegExp;
+  /** only for callers that send this header */
+  says?: string;
+  body: typeof anthropicErrorBody;
+}[] = [
   { path: /^(\/api\/integrations\/anthropic)?\/v1\/messages(\/|$)/, body: anthropicErrorBody },
+  {
+    path: /^(\/api\/integrations\/anthropic)?\/v1\/models(\/|$)/,
+    says: 'anthropic-version',
+    body: anthropicErrorBody,
+  },
   { path: /^\/v1beta\//, body: geminiErrorBody },
 ];
 
 export function refusalResponse(c: Context, refusal: Refusal): Response {
   const answer = answerTo(refusal);
   const requestId: string = c.get('requestId');
-  const dialect = DIALECTS.find(({ path }) => path.test(c.req.path));
+  const dialect = DIALECTS.find(
+    ({ path, says }) => path.test(c.req.path) && (says === undefined || c.req.header(says) !== undefined),
+  );
   const body = dialect
     ? dialect.body(answer, refusal, requestId)
     : { error: { ...answer.error, request_id: requestId } };

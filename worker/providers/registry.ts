@@ -12,6 +12,7 @@ import { openaiCompatible } from './openai-compatible.ts';
 import { sandbox } from './sandbox.ts';
 import { workersAi } from './workers-ai.ts';
 
+export { conversionFor } from './convert/registry.ts';
 /** What the http room needs of a format beside its reader. */
 export { anthropicErrorType } from './formats/anthropic-messages.ts';
 

@@ -1,6 +1,6 @@
 /** Before the money moves: where does the call go, what may it cost at most, and does the judge hold that? */
 import type { Admission, Judge } from '../budget/budget.ts';
-import type { Ask, FormatReader } from '../contracts/provider.ts';
+import type { Ask, FormatReader, WireFormat } from '../contracts/provider.ts';
 import {
   ceilingOf,
   maxOutputOf,
@@ -21,6 +21,8 @@ export const HOLD_TTL_MS = 45_000;
 export interface Admitted {
   request: PaidCallRequest;
   route: CallRoute;
+  /** the format of `body` and of what comes back: the provider's */
+  format: WireFormat;
   reader: FormatReader;
   judge: Judge;
   /** as it goes upstream */
@@ -45,19 +47,22 @@ export async function admit(
   deps: PaidCallDeps,
 ): Promise<Result<Admitted, Refusal>> {
   const startedAtMs = deps.now();
-  const { subject, format, connection } = request;
+  const { subject, connection } = request;
   const model = String(request.body.model);
   const routed = await deps.route({
     teamId: subject.teamId,
     model,
-    format,
+    format: request.format,
     ...(connection === undefined ? {} : { connection }),
   });
   if (!routed.ok) return routed;
   const route = routed.value;
+  const said = inProvidersFormat(request, route);
+  if (!said.ok) return said;
+  const { format, body } = said.value;
   const reader = deps.formatOf(format);
-  const ask = reader.askOf(route.unsaid ? { ...route.unsaid, ...request.body } : request.body);
-  const inputTokens = await deps.count.request(route, format, request.body);
+  const ask = reader.askOf(route.unsaid ? { ...route.unsaid, ...body } : body);
+  const inputTokens = await deps.count.request(route, format, body);
   const tier = ask.tier ?? STANDARD;
   const rounds = roundsOf(ask, route);
   const bounds = (perChoice: number): CallBounds => ({
@@ -102,13 +107,14 @@ export async function admit(
       ? Math.max(1, Math.floor(outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) / ask.choices))
       : mostPerChoice;
   const lowered = fits < asked;
-  const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(request.body, fits) : request.body, {
+  const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(body, fits) : body, {
     model: route.model,
     stream: request.stream,
   });
   return ok({
     request,
     route,
+    format,
     reader,
     judge,
     ...outgoing,
@@ -120,6 +126,19 @@ export async function admit(
     clampedMaxTokens: lowered ? fits : null,
     startedAtMs,
   });
+}
+
+/** What is counted, held and sent: the caller's body, or what it means in a format that the provider speaks. */
+function inProvidersFormat(
+  { format, body, stream }: PaidCallRequest,
+  { conversion, model, info }: CallRoute,
+): Result<{ format: WireFormat; body: Record<string, unknown> }, Refusal> {
+  if (!conversion) return ok({ format, body });
+  const to = { model, maxOutputTokens: info?.maxOutputTokens ?? null, stream };
+  const converted = conversion.request(body, to);
+  return converted.ok
+    ? ok({ format: conversion.format, body: converted.value })
+    : err({ reason: 'invalid', issues: converted.error });
 }
 
 /** Null when one of the rounds would run on a model without a price. */

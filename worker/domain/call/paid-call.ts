@@ -9,6 +9,7 @@ import type { Result } from '../result.ts';
 import type { Usage, UsageSource } from '../cost/usage.ts';
 import type {
   Connection,
+  Conversion,
   FormatReader,
   ForwardRequest,
   ProviderFailure,
@@ -76,7 +77,7 @@ export interface Earlier {
 /** A JSON call, settled. */
 export interface PaidAnswer {
   receipt: CallReceipt;
-  /** the provider's body, byte for byte */
+  /** the provider's body, byte for byte; converted where the provider speaks another format */
   bodyText: string;
   /** what the provider's headers say beside it (provider-headers.ts) */
   headers: Record<string, string>;
@@ -134,6 +135,8 @@ export interface CallRoute {
   /** of another model of the same provider, for rounds that it runs there; absent = no other model is priced */
   priceOfModel?: PriceOfModel;
   info: ModelInfo | null;
+  /** how the call is told in a format that this provider speaks; absent = it speaks the caller's */
+  conversion?: Conversion;
 }
 
 /** Everything of the outside that a paid call needs; all of it is handed in. */

@@ -39,13 +39,17 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
   try {
     const sent = await send(admitted, flight, deps);
     if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
-    const body = await wholeBody(sent.value, flight.signal);
-    const { outcome, refusal, text } = await read(admitted, { body, flight }, deps);
+    const whole = await wholeBody(sent.value, flight.signal);
+    const { outcome, refusal, text, body } = await read(admitted, { body: whole, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(withBilled(refusal, receipt));
     if (!receipt) return err(NOT_BOOKED);
-    const headers = shownHeaders(sent.value.headers, admitted.route.connection);
-    return ok({ receipt, bodyText: 'text' in body ? body.text : '', headers, text });
+    const { connection, conversion } = admitted.route;
+    const headers = shownHeaders(sent.value.headers, connection);
+    const told = { body: request.body, runId: request.runId, nowMs: deps.now(), usage: receipt.usage };
+    const itsText = 'text' in whole ? whole.text : '';
+    const bodyText = conversion ? JSON.stringify(conversion.answer(body, told)) : itsText;
+    return ok({ receipt, bodyText, headers, text });
   } finally {
     flight.land();
   }
@@ -125,14 +129,15 @@ function send(
   flight: Flight,
   deps: PaidCallDeps,
 ): Promise<Result<Response, ProviderFailure>> {
-  const { request, route, body } = admitted;
+  const { request, route, format, body } = admitted;
   if (flight.signal.aborted) return Promise.resolve(err(NEVER_SENT));
   const outgoing: ForwardRequest = {
-    format: request.format,
+    format,
     body,
-    ...(request.original ? { original: request.original } : {}),
     stream: request.stream,
-    ...(request.headers ? { headers: request.headers } : {}),
+    // A format's text and headers mean nothing in another.
+    ...(request.original && !route.conversion ? { original: request.original } : {}),
+    ...(request.headers && !route.conversion ? { headers: request.headers } : {}),
     idempotencyKey: `${request.runId}.${request.attempt}`,
     signal: flight.signal,
   };
@@ -156,7 +161,10 @@ async function failed(
   const status = flight.cancelled() ? 'cancelled' : 'failed';
   const outcome = { status, ending: endingOfFailure(failure), error: failure.message } as const;
   const receipt = await settle(admitted, outcome, deps);
-  return err(withBilled(refusalOfFailure(admitted.route.provider, failure), receipt));
+  const refusal = refusalOfFailure(admitted.route.provider, failure);
+  // Its words are for everybody, its body only for those who speak its format.
+  if (admitted.route.conversion && refusal.reason === 'provider_failed') delete refusal.body;
+  return err(withBilled(refusal, receipt));
 }
 
 /** A whole body: an answer, an error in the dress of a 200, or nonsense. */
@@ -164,7 +172,7 @@ async function read(
   admitted: Admitted,
   { body: whole, flight }: { body: WholeBody; flight: Flight },
   deps: PaidCallDeps,
-): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string }> {
+): Promise<{ outcome: Outcome; refusal: Refusal | null; text: string; body?: unknown }> {
   const { reader, route } = admitted;
   const bad = (message: string, outcome: Omit<Outcome, 'error'>, status = 502) => ({
     outcome: { ...outcome, error: message },
@@ -210,7 +218,7 @@ async function read(
   const ending = reported
     ? ({ kind: 'reported', usage: reported } as const)
     : ({ kind: 'estimated', outputTokens: await deps.count.text(route, reader.generatedOf(body)) } as const);
-  return { outcome: { status: 'succeeded', ending }, refusal: null, text: reader.textOf(body) };
+  return { outcome: { status: 'succeeded', ending }, refusal: null, text: reader.textOf(body), body };
 }
 
 function parsed(text: string): unknown {

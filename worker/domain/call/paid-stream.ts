@@ -1,6 +1,6 @@
 /**
  * A paid stream: the provider's events go to the caller as they come, byte for byte, except the usage that only we asked for (B11)
- * and the end, which waits until the call is settled. When the caller leaves, the stream is drained (B09) or cancelled (B08).
+ * and the end, which waits until the call is settled; or converted, event by event, where the provider speaks another format. When the caller leaves, the stream is drained (B09) or cancelled (B08).
  */
 import type { StreamReader } from '../contracts/provider.ts';
 import type { Refusal } from '../refusal.ts';
@@ -151,7 +151,12 @@ interface Running {
 
 async function pump(admitted: Admitted, running: Running): Promise<Result<PaidStreamEnd, Refusal>> {
   const { reader, source, downstream, flight, deps } = running;
-  const { route, reader: format } = admitted;
+  const { request, route } = admitted;
+  const converted = route.conversion?.stream({
+    body: request.body,
+    runId: request.runId,
+    nowMs: deps.now(),
+  });
   const heldBack: Uint8Array[] = [];
   /** what the stream ended with, without a blank line: the last of a good answer, else half an event, which would swallow an error behind it */
   const half: Uint8Array[] = [];
@@ -159,6 +164,12 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
     const passed: Uint8Array[] = [];
     for (const { bytes, data, complete } of events) {
       const replaced = data === null ? undefined : reader.event(data);
+      if (converted) {
+        // Keep-alive comments are not told on: not every format has a place for them.
+        const told = data === null || reader.error() !== null ? '' : converted.event(data);
+        if (told !== '') (reader.finishing() ? heldBack : passed).push(encoder.encode(told));
+        continue;
+      }
       if (replaced === null) continue;
       const out = replaced === undefined ? bytes : encoder.encode(`data: ${replaced}\n\n`);
       if (!complete) half.push(out);
@@ -184,11 +195,15 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
         : NOT_BOOKED;
   if (refusal || !receipt) {
     // The provider's own error goes out as it came, with what followed it; everything else is told here.
-    if (!reader.error()) downstream.send(encoder.encode(format.errorEvent(errorOf(refusal ?? NOT_BOOKED))));
+    if (!reader.error() || converted)
+      downstream.send(
+        encoder.encode(deps.formatOf(request.format).errorEvent(errorOf(refusal ?? NOT_BOOKED))),
+      );
     else if (heldBack.length > 0) downstream.send(joined(heldBack));
     downstream.close();
     return err(refusal ?? NOT_BOOKED);
   }
+  if (converted) heldBack.push(encoder.encode(converted.end(receipt.usage)));
   heldBack.push(...half);
   if (heldBack.length > 0) downstream.send(joined(heldBack));
   downstream.close();

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { TierAsk } from '../cost/service-tier.ts';
 import type { ToolKind, Usage } from '../cost/usage.ts';
 import type { JsonText } from '../data/json-text.ts';
+import type { Issue } from '../refusal.ts';
 import type { Result } from '../result.ts';
 
 export type WireFormat =
@@ -116,6 +117,44 @@ export interface FormatReader {
   errorEvent(error: Record<string, unknown>): string;
   /** reads a stream event by event; successive usage objects are merged, last non-null wins, never added */
   streamReader(request: { usageInjected: boolean; choices: number }): StreamReader;
+}
+
+/**
+ * How a call in one wire format is told to a provider in another. Pure; worker/providers/convert/. Usage, cost and errors are read by the
+ * FormatReader of the provider's own bytes; this only says the same things in other words.
+ */
+export interface Conversion {
+  /** the format that the provider is spoken to in */
+  format: WireFormat;
+  /** the request in the provider's format; what cannot be said there is named, never left out */
+  request(body: Record<string, unknown>, to: ConversionTarget): Result<Record<string, unknown>, Issue[]>;
+  /** the provider's whole JSON answer in the caller's format */
+  answer(body: unknown, told: ConvertedCall & { usage: Usage }): Record<string, unknown>;
+  stream(told: ConvertedCall): StreamConversion;
+}
+
+/** Who is to answer. */
+export interface ConversionTarget {
+  /** the provider's own model name */
+  model: string;
+  /** the most that it may write; null = not known */
+  maxOutputTokens: number | null;
+  stream: boolean;
+}
+
+/** What the caller's shape repeats of the call itself. */
+export interface ConvertedCall {
+  /** the caller's own body */
+  body: Record<string, unknown>;
+  runId: string;
+  nowMs: number;
+}
+
+export interface StreamConversion {
+  /** the caller's events for one event of the provider (its data text), '' for none; never one that tells of the end */
+  event(data: string): string;
+  /** the events that end the stream: finish reasons, usage, the format's own end */
+  end(usage: Usage): string;
 }
 
 export interface StreamReader {

@@ -9,6 +9,7 @@ import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { newRoutes, type AppEnv } from '../routes.ts';
 import { anthropicErrorBody } from './anthropic-errors.ts';
+import { getModel, listModels } from './models.ts';
 import { paidEndpoint, refusedAnswer, sentBody, type PaidEndpoint } from './paid-endpoint.ts';
 
 /** The plan's proxy addresses stand beside Anthropic's own. */
@@ -69,12 +70,15 @@ for (const prefix of PREFIXES) {
   anthropicGateway.post(`${prefix}/messages`, idempotent, createMessage);
   anthropicGateway.post(`${prefix}/messages/count_tokens`, countTokens);
 }
+// /v1/models is OpenAI's address too: one handler looks who asks (models.ts).
+anthropicGateway.get('/api/integrations/anthropic/v1/models', listModels);
+anthropicGateway.get('/api/integrations/anthropic/v1/models/:model{.+}', getModel);
 anthropicGateway.openAPIRegistry.registerPath({
   method: 'post',
   path: '/v1/messages',
   summary: "Anthropic's messages, inside a budget",
   description:
-    'Models of connected providers that speak this format, and the sandbox. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Request headers: `anthropic-version` and `anthropic-beta` go on to the provider; `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp` are ours.',
+    'Any model of any connected provider; of providers that speak another format the call is converted, and what cannot be said there is refused with 422 and the field. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Request headers: `anthropic-version` and `anthropic-beta` go on to the provider; `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp` are ours.',
   request: { body: { required: true, content: { 'application/json': { schema: messagesSchema } } } },
   responses: { 200: { description: 'A message, or an event stream of one.' } },
 });

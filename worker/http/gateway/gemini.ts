@@ -5,14 +5,11 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { SseSplitter } from '../../domain/call/sse.ts';
-import type { ModelInfo } from '../../domain/cost/price.ts';
-import { providerOf } from '../../providers/registry.ts';
-import { connectionsOf } from '../../store/connections.ts';
-import { routesOf } from '../../store/model-routes.ts';
 import { Refused } from '../errors.ts';
 import { idempotent } from '../idempotency.ts';
 import { newRoutes, type AppEnv } from '../routes.ts';
 import { geminiErrorBody } from './gemini-errors.ts';
+import { chatModels, modelNamed, type CallableModel } from './models.ts';
 import { paidEndpoint } from './paid-endpoint.ts';
 
 const configSchema = z
@@ -85,26 +82,7 @@ interface GeminiModel {
   supportedGenerationMethods: readonly string[];
 }
 
-/** Every model that the team can call in Google's format: its routes, what such connections list, else what the price table knows. */
-async function modelsOf(c: Context<AppEnv>): Promise<GeminiModel[]> {
-  const services = c.get('services');
-  const { teamId } = c.get('actor');
-  const [connections, routes] = await Promise.all([
-    connectionsOf(services, teamId),
-    routesOf(services, teamId),
-  ]);
-  const models = new Map<string, GeminiModel>();
-  for (const { name } of routes) models.set(name, shown(name, null));
-  for (const { provider, models: listed } of connections) {
-    if (!providerOf(provider)?.formats.includes('gemini_generate')) continue;
-    const known = services.prices.models().filter((model) => model.provider === provider);
-    const ids = listed.length > 0 ? listed : known.map(({ model }) => model);
-    for (const id of ids) if (!models.has(id)) models.set(id, shown(id, services.prices.info(provider, id)));
-  }
-  return [...models.values()];
-}
-
-const shown = (id: string, info: ModelInfo | null): GeminiModel => ({
+const shown = ({ id, info }: CallableModel): GeminiModel => ({
   name: `models/${id}`,
   displayName: info?.name ?? id,
   ...(info?.contextWindow ? { inputTokenLimit: info.contextWindow } : {}),
@@ -113,15 +91,12 @@ const shown = (id: string, info: ModelInfo | null): GeminiModel => ({
 });
 
 async function getModel(c: Context<AppEnv>): Promise<Response> {
-  const name = c.req.param('name') ?? '';
-  const model = (await modelsOf(c)).find((candidate) => candidate.name === `models/${name}`);
-  if (!model) throw new Refused({ reason: 'model_not_found', model: name });
-  return c.json(model);
+  return c.json(shown(modelNamed(await chatModels(c), c.req.param('name') ?? '')));
 }
 
 export const geminiGateway = newRoutes();
 geminiGateway.post('/v1beta/models/:name{.+}', idempotent, generate);
-geminiGateway.get('/v1beta/models', async (c) => c.json({ models: await modelsOf(c) }));
+geminiGateway.get('/v1beta/models', async (c) => c.json({ models: (await chatModels(c)).map(shown) }));
 geminiGateway.get('/v1beta/models/:name{.+}', getModel);
 for (const method of METHODS)
   geminiGateway.openAPIRegistry.registerPath({
@@ -129,7 +104,7 @@ for (const method of METHODS)
     path: `/v1beta/models/{model}:${method}`,
     summary: `Google's ${method}, inside a budget`,
     description:
-      'Any model of a connected provider that speaks this format. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Streams are events with `?alt=sse`, else a JSON array. Request headers: `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp`.',
+      'Any model of any connected provider; of providers that speak another format the call is converted, and what cannot be said there is refused with 422 and the field. Answers carry `x-pm-run-id` and, when not streaming, `x-pm-cost-nano-usd`. Streams are events with `?alt=sse`, else a JSON array. Request headers: `x-pm-tags`, `x-pm-max-cost-nano-usd`, `x-pm-on-disconnect`, `x-pm-clamp`.',
     request: {
       params: z.object({ model: z.string() }),
       body: { required: true, content: { 'application/json': { schema: generateSchema } } },

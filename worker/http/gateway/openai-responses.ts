@@ -32,7 +32,7 @@ responsesGateway.openAPIRegistry.registerPath({
   path: '/v1/responses',
   summary: "OpenAI's responses, inside a budget",
   description:
-    'Any model of a connected provider that speaks this format. Headers as for chat completions. `background: true` is refused: its cost is not known when it is answered.',
+    'Any model of any connected provider; of providers that speak another format the call is converted, and what cannot be said there is refused with 422 and the field. Headers as for chat completions. `background: true` is refused: its cost is not known when it is answered.',
   request: { body: { required: true, content: { 'application/json': { schema: responsesSchema } } } },
   responses: { 200: { description: 'A response, or an event stream that ends with response.completed.' } },
 });
