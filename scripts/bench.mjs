@@ -9,6 +9,7 @@ const CLAIMS = [
   'reserve-settle',
   'gateway-latency',
   'gateway-throughput',
+  'gateway-memory',
   'workflow',
   'dashboard',
 ];

@@ -40,7 +40,7 @@ export async function startReceiver(port = 0) {
           response.statusCode = fails ? Number(asked.get('status') ?? 503) : 204;
           response.end(fails ? `not now: ${'x'.repeat(2000)}` : undefined);
         },
-        Number(asked.get('slow') ?? 0),
+        fails ? Number(asked.get('slow') ?? 0) : 0,
       );
     });
   });

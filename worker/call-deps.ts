@@ -164,7 +164,7 @@ export const routingDeps = (services: CoreServices): RoutingDeps => ({
 /** Servers that only speak OpenAI's dialect have tokenizers of their own: theirs are counted with the wider margin. */
 const OPENAI_FAMILIES = /^(ft:)?(gpt-(?!oss)|o\d|chatgpt|text-embedding|davinci|babbage)/;
 const countedAs = ({ provider, model }: CallRoute): ModelName =>
-  provider === 'openai' && !OPENAI_FAMILIES.test(model)
+  (provider === 'openai' || provider === 'azure') && !OPENAI_FAMILIES.test(model)
     ? { provider: 'openai-compatible', model }
     : { provider, model };
 

@@ -4,11 +4,12 @@ import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { sweepExecutions } from './sweeper.ts';
+import { watchSpend } from './watch-spend.ts';
 
 const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
-  const jobs = { sweepExecutions, tickTeams, sweepDeliveries, proveLedgers };
+  const jobs = { sweepExecutions, tickTeams, sweepDeliveries, watchSpend, proveLedgers };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>
       console.error(JSON.stringify({ level: 'error', at: `cron ${name}`, message: String(error) })),

@@ -5,7 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
-import { answerTo, Refused, refusalResponse } from './errors.ts';
+import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
 import { dataSources } from './data-sources.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
@@ -87,17 +87,7 @@ export function createApp() {
         ...forTheLog(error),
       }),
     );
-    return c.json(
-      {
-        error: {
-          type: 'api_error',
-          code: 'internal',
-          message: 'Something went wrong on our side.',
-          request_id: c.get('requestId'),
-        },
-      },
-      500,
-    );
+    return bugResponse(c);
   });
   app.notFound((c) =>
     refusalResponse(c, { reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` }),

@@ -5,6 +5,7 @@ import { formatCost } from '../domain/money-text.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 import { geminiErrorBody } from './gateway/gemini-errors.ts';
+import { openaiErrorBody } from './gateway/openai-errors.ts';
 
 /** The HTTP shell's way to leave a handler with a refusal; domain and store return Results instead. */
 export class Refused extends Error {
@@ -146,10 +147,20 @@ const DIALECTS: readonly {
     body: anthropicErrorBody,
   },
   { path: /^\/v1beta\//, body: geminiErrorBody },
+  { path: /^(\/api\/integrations\/openai)?\/v1\//, body: openaiErrorBody },
 ];
 
-export function refusalResponse(c: Context, refusal: Refusal): Response {
-  const answer = answerTo(refusal);
+export const refusalResponse = (c: Context, refusal: Refusal): Response =>
+  shaped(c, answerTo(refusal), refusal);
+
+/** A bug of ours: logged where it was caught; the caller learns that it was not he. */
+export const bugResponse = (c: Context): Response => {
+  const message = 'Something went wrong on our side.';
+  const error = { type: 'api_error', code: 'internal', message };
+  return shaped(c, { status: 500, headers: {}, error }, { reason: 'unavailable', message });
+};
+
+function shaped(c: Context, answer: ErrorAnswer, refusal: Refusal): Response {
   const requestId: string = c.get('requestId');
   const dialect = DIALECTS.find(
     ({ path, says }) => path.test(c.req.path) && (says === undefined || c.req.header(says) !== undefined),

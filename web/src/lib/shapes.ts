@@ -1,13 +1,16 @@
 /** What our API answers, by name: inferred from the routes themselves, so that a page cannot drift from them. */
 import type { Alert } from '$domain/budget/alerts.ts';
-import type { BudgetStatus } from '$domain/budget/budget.ts';
+import type { BudgetStatus as PushedBudget } from '$domain/budget/budget.ts';
+import type { Projection } from '$domain/budget/projection.ts';
 import type { Usage } from '$domain/cost/usage.ts';
 import type { promptContentSchema } from '$domain/prompt/template.ts';
 import type { InferResponseType } from 'hono/client';
 import type { z } from 'zod';
 import type { apiClient } from './api.ts';
 
-export type { Alert, BudgetStatus, Usage };
+export type { Alert, Usage };
+/** As the list gives it; what the live socket pushes has no projection, and the one that was shown stays. */
+export type BudgetStatus = PushedBudget & { projection?: Projection | null };
 
 /** A page of a list. */
 export interface Listed<T> {
@@ -34,6 +37,11 @@ export type Totals = Stats['totals'];
 export type Reconciliation = Got<Api['token-tracking']['reconcile']['$get']>;
 export type RunRow = RowOf<Api['runs']['$get']>;
 export type ExecutionRow = RowOf<Api['executions']['$get']>;
+
+export type ChannelList = Got<Api['notification-channels']['$get']>;
+export type Channel = ChannelList['data'][number];
+export type ChannelKind = ChannelList['kinds'][number];
+export type Delivery = RowOf<Api['notification-channels'][':id']['deliveries']['$get']>;
 
 export type ApiKeyRow = RowOf<Api['keys']['$get']>;
 export type Connection = RowOf<Api['integrations']['$get']>;

@@ -66,7 +66,7 @@ export async function admit(
   const tier = ask.tier ?? STANDARD;
   const rounds = roundsOf(ask, route);
   const bounds = (perChoice: number): CallBounds => ({
-    inputTokens,
+    inputTokens: inputTokens + foundTokens(ask, route),
     maxOutputTokens: perChoice * ask.choices,
     webSearches: ask.webSearches,
     toolCalls: ask.toolCalls,
@@ -126,6 +126,27 @@ export async function admit(
     clampedMaxTokens: lowered ? fits : null,
     startedAtMs,
   });
+}
+
+/**
+ * What the provider's own tools find is billed as input, and nobody knows it before: held at what a call of each brings in at most as
+ * a rule (OpenAI's file search 20 chunks of 800 tokens, a web search a long page), and never more than the model can read.
+ */
+const FOUND_TOKENS = {
+  webSearches: 10_000,
+  webSearchPreview: 10_000,
+  fileSearch: 16_000,
+  mapsGrounding: 10_000,
+};
+
+function foundTokens({ webSearches, toolCalls = {} }: Ask, { info }: CallRoute): number {
+  const { webSearchPreview = 0, fileSearch = 0, mapsGrounding = 0 } = toolCalls;
+  const found =
+    webSearches * FOUND_TOKENS.webSearches +
+    webSearchPreview * FOUND_TOKENS.webSearchPreview +
+    fileSearch * FOUND_TOKENS.fileSearch +
+    mapsGrounding * FOUND_TOKENS.mapsGrounding;
+  return Math.min(found, info?.contextWindow ?? found);
 }
 
 /** What is counted, held and sent: the caller's body, or what it means in a format that the provider speaks. */

@@ -141,6 +141,20 @@ describe('the service tier of a paid call', () => {
   });
 });
 
+describe("what a provider's own tools find", () => {
+  it('is held beside the input, up to what the model can read', async () => {
+    answer = { ...answer, content: [], usage: { input_tokens: 90, output_tokens: 7 } };
+    format = anthropicMessages;
+    const tools = [{ type: 'web_search_20250305', name: 'web_search', max_uses: 3 }];
+    await settlementOf({ tools });
+    expect(heldNanoUsd).toBe(CEILING + 30_000);
+    const info = { provider: 'x', model: 'm', name: 'm', contextWindow: 8_000, maxOutputTokens: null };
+    route = { info };
+    await settlementOf({ tools });
+    expect(heldNanoUsd).toBe(CEILING + 8_000);
+  });
+});
+
 describe('rounds that Anthropic runs on other models', () => {
   beforeEach(() => {
     format = anthropicMessages;

@@ -1,11 +1,18 @@
 /** GET, POST /api/token-tracking/budget; GET, PATCH, DELETE /api/token-tracking/budget/:id */
 import { createRoute, z } from '@hono/zod-openapi';
 import { DEFAULT_THRESHOLDS } from '../../domain/budget/alerts.ts';
-import { SCOPE_TYPES, WINDOWS, type Budget, type Scope } from '../../domain/budget/budget.ts';
+import {
+  SCOPE_TYPES,
+  WINDOWS,
+  type Budget,
+  type BudgetStatus,
+  type Scope,
+} from '../../domain/budget/budget.ts';
 import { isTimeZone } from '../../domain/budget/periods.ts';
 import { audit } from '../../store/audit.ts';
 import { scopeExists } from '../../store/nouns.ts';
 import { resumeAfterTopUp } from '../../store/paused-runs.ts';
+import { projectionsOf } from '../../store/spend-history.ts';
 import { findTeam } from '../../store/teams.ts';
 import { byCaller } from '../audited.ts';
 import { Refused } from '../errors.ts';
@@ -39,6 +46,22 @@ const thresholds = z
 const policy = z.enum(['block', 'warn']);
 const window = z.enum(WINDOWS);
 
+const projectionSchema = z
+  .object({
+    expectedNanoUsd: z.int(),
+    lowNanoUsd: z.int().openapi({ description: '10% of outcomes are expected below' }),
+    highNanoUsd: z.int().openapi({ description: '10% of outcomes are expected above' }),
+    until: z.iso.datetime().openapi({
+      description: 'the end of the period; of a budget in total, 30 days from now',
+    }),
+    exhaustsAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: 'when the limit is expected to be reached; null = not before `until`' }),
+    basisDays: z.int().openapi({ description: 'full days it stands on, at most 14' }),
+  })
+  .openapi('Projection');
+
 export const budgetSchema = z
   .object({
     id: z.string(),
@@ -60,8 +83,21 @@ export const budgetSchema = z
     periodStart: z.iso.datetime(),
     resetsAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
+    projection: projectionSchema.nullable().openapi({
+      description: 'null = fewer than three full days of spend, or a scope without history',
+    }),
   })
   .openapi('Budget');
+
+/** Budgets with where they are going. */
+async function projected(
+  db: D1Database,
+  teamId: string,
+  { budgets, nowMs }: { budgets: BudgetStatus[]; nowMs: number },
+) {
+  const projections = await projectionsOf(db, teamId, { budgets, nowMs });
+  return budgets.map((budget) => ({ ...budget, projection: projections.get(budget.id) ?? null }));
+}
 
 const create = z.strictObject({
   scope,
@@ -136,7 +172,9 @@ export const budgets = newRoutes()
       const rest = all
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .filter(({ id }) => cursor === undefined || id > cursor);
-      const data = rest.slice(0, limit);
+      const { env, now } = c.get('services');
+      const { teamId } = c.get('actor');
+      const data = await projected(env.DB, teamId, { budgets: rest.slice(0, limit), nowMs: now() });
       return c.json({ data, nextCursor: rest.length > limit ? data.at(-1)!.id : null }, 200);
     },
   )
@@ -168,7 +206,8 @@ export const budgets = newRoutes()
         target: budget.id,
         after: limitsOf(status),
       });
-      return c.json(status, 201);
+      const [shown] = await projected(env.DB, teamId, { budgets: [status], nowMs: now() });
+      return c.json(shown!, 201);
     },
   )
   .openapi(
@@ -182,7 +221,10 @@ export const budgets = newRoutes()
     async (c) => {
       const status = await c.get('services').team(c.get('actor').teamId).getBudget(c.req.valid('param').id);
       if (!status) throw noBudget();
-      return c.json(status, 200);
+      const { env, now } = c.get('services');
+      const { teamId } = c.get('actor');
+      const [shown] = await projected(env.DB, teamId, { budgets: [status], nowMs: now() });
+      return c.json(shown!, 200);
     },
   )
   .openapi(
@@ -207,7 +249,10 @@ export const budgets = newRoutes()
         after: limitsOf(status),
       });
       c.executionCtx.waitUntil(resumeAfterTopUp(c.get('services'), c.get('actor').teamId));
-      return c.json(status, 200);
+      const { env, now } = c.get('services');
+      const { teamId } = c.get('actor');
+      const [shown] = await projected(env.DB, teamId, { budgets: [status], nowMs: now() });
+      return c.json(shown!, 200);
     },
   )
   .openapi(

@@ -28,11 +28,15 @@ export class BudgetBoard {
   /** Follows the live socket until the returned function is called; `onspend` also hears of settled runs. */
   follow(onspend?: (message: LiveMessage & { type: 'spend' }) => void): () => void {
     return live.listen(
-      ['spend', 'alert'],
+      ['spend', 'alert', 'alerts_read'],
       (message) => {
         const known = message as unknown as LiveMessage;
         if (known.type === 'alert')
           this.alerts = [known.alert, ...this.alerts.filter(({ id }) => id !== known.alert.id)];
+        if (known.type === 'alerts_read') {
+          const readAt = new Date().toISOString();
+          this.alerts = this.alerts.map((alert) => ({ ...alert, readAt: alert.readAt ?? readAt }));
+        }
         if (known.type !== 'spend') return;
         this.#merge(known.budgets, known.deletedBudgetIds);
         onspend?.(known);
@@ -49,7 +53,9 @@ export class BudgetBoard {
     this.#merge([], [id]);
   }
 
-  #merge(changed: BudgetStatus[], gone: string[]) {
+  #merge(pushed: BudgetStatus[], gone: string[]) {
+    const before = new Map(this.budgets.map(({ id, projection }) => [id, projection]));
+    const changed = pushed.map((budget) => ({ projection: before.get(budget.id), ...budget }));
     const fresh = new Map(changed.map((budget) => [budget.id, budget]));
     const kept = this.budgets
       .filter(({ id }) => !gone.includes(id))

@@ -134,7 +134,8 @@ export function bodyOf(form: PriceForm): { body: Record<string, unknown> } | { f
 /** What else the price in force says, in few words: "priority ×2", "web search $10 / 1K". */
 export function alsoOf({ prices }: Model): string[] {
   if (!prices) return [];
-  const tiers = SERVICE_TIERS.flatMap((tier) => {
+  // Batches are not sent through us.
+  const tiers = SERVICE_TIERS.filter((tier) => tier !== 'batch').flatMap((tier) => {
     const price = prices.serviceTiers?.[tier];
     return price && 'perMille' in price
       ? [`${tier} ×${decimal(price.perMille * 1_000)}`]

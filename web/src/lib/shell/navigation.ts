@@ -1,4 +1,5 @@
 /** Every page of the shell once: the sidebar, the phone's drawer and the command palette are read off this list, in ui.md's order. */
+import BellRing from '@lucide/svelte/icons/bell-ring';
 import Building from '@lucide/svelte/icons/building';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Database from '@lucide/svelte/icons/database';
@@ -12,6 +13,7 @@ import Split from '@lucide/svelte/icons/split';
 import User from '@lucide/svelte/icons/user';
 import Users from '@lucide/svelte/icons/users';
 import Wallet from '@lucide/svelte/icons/wallet';
+import Webhook from '@lucide/svelte/icons/webhook';
 import Workflow from '@lucide/svelte/icons/workflow';
 import type { Component } from 'svelte';
 
@@ -70,6 +72,13 @@ export const SETTINGS: Place[] = [
     icon: Split,
     keywords: ['routes', 'fallback', 'retry', 'weights'],
   },
+  {
+    href: '/settings/notifications',
+    label: 'Notifications',
+    icon: BellRing,
+    keywords: ['alerts', 'slack', 'discord', 'mail', 'channels'],
+  },
+  { href: '/settings/webhooks', label: 'Webhooks', icon: Webhook, keywords: ['signature', 'replay'] },
 ];
 
 /** Whether an address is inside a place; home only when it is the page itself. */
