@@ -17,6 +17,7 @@ export const ID_PREFIXES = {
   ledger: 'led',
   route: 'rt',
   budget: 'bud',
+  invoice: 'bill',
   alert: 'alr',
   notice: 'ntc',
   channel: 'chn',

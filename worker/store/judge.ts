@@ -64,6 +64,11 @@ export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_M
     alertsAnnounced: (ids) => ask('alertsAnnounced', (stub) => stub.alertsAnnounced(ids)),
     outbox: (limit) => ask('outbox', (stub) => stub.outbox(limit)),
     acknowledge: (seq) => ask('acknowledge', (stub) => stub.acknowledge(seq)),
+    rebuildOpen: (carried, apply) => ask('rebuildOpen', (stub) => stub.rebuildOpen(carried, apply)),
+    // Asked once: a slice that was taken and is sent again is not the next one, but a switch that was made cannot be told from none.
+    rebuildAdd: (slice) => ask('rebuildAdd', (stub) => stub.rebuildAdd(slice)),
+    rebuildSave: (rollups) => ask('rebuildSave', (stub) => stub.rebuildSave(rollups)),
+    rebuildFinish: () => askOnce('rebuildFinish', (stub) => stub.rebuildFinish()),
     cutAt: (watermarkSeq) => ask('cutAt', (stub) => stub.cutAt(watermarkSeq)),
     publish: (message) => ask('publish', (stub) => stub.publish(message)),
     tick: () => ask('tick', (stub) => stub.tick()),
