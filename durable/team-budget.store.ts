@@ -5,6 +5,7 @@ import type { BooksState } from '../worker/domain/budget/books.ts';
 import type { Booking, Hold, Journal, PastAttempt } from '../worker/domain/budget/journal.ts';
 import type { ScopeKey } from '../worker/domain/budget/scopes.ts';
 import { migrate } from './migrate.ts';
+import { REBUILD_TABLES } from './rebuild.store.ts';
 
 const SAFE = (column: string) => `CHECK (abs(${column}) <= 9007199254740991)`;
 
@@ -97,6 +98,7 @@ const VERSIONS = [
       VALUES (NEW.run_id, NEW.attempt, NEW.state, NEW.cost_nano_usd, NEW.admitted_at, NEW.ended_at);
   END;
   `,
+  REBUILD_TABLES,
 ];
 
 /** Spend is kept per quarter of an hour: every zone's midnight falls on one. */
@@ -364,11 +366,12 @@ export class TeamBudgetStore implements Journal {
     return this.#acknowledgedSeq;
   }
 
-  /** Their bodies go, their costs stay for a while: a cut taken before needs them. */
-  acknowledge(seq: number, nowMs: number): void {
+  /** Their bodies go, unless a rebuild is under way that may need them; their costs stay for a while: a cut taken before needs them. */
+  acknowledge(seq: number, nowMs: number, keepBodies = false): void {
     const from = this.acknowledgedSeq();
     if (seq <= from) return;
-    const sql = 'UPDATE outbox SET body = NULL, acknowledged_at = ? WHERE seq > ? AND seq <= ?';
+    const body = keepBodies ? '' : 'body = NULL, ';
+    const sql = `UPDATE outbox SET ${body}acknowledged_at = ? WHERE seq > ? AND seq <= ?`;
     this.#sql.exec(sql, nowMs, from, seq);
     this.#sql.exec('UPDATE totals SET acknowledged_seq = ?', seq);
     this.#acknowledgedSeq = seq;

@@ -12,6 +12,8 @@ import { makeId, type IdKind } from '../worker/domain/ids.ts';
 import { Announcer } from './announcer.ts';
 import type { RateLimits } from '../worker/domain/refusal.ts';
 import { Live } from './live.ts';
+import type { Carried, RebuildSlice } from '../worker/domain/budget/rebuild.ts';
+import { RebuildStore } from './rebuild.store.ts';
 import { TeamBudgetStore } from './team-budget.store.ts';
 
 const DAY_MS = 86_400_000;
@@ -34,6 +36,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   /** Not reachable over RPC (own field); tests set it. */
   clock: () => number = () => Date.now();
   readonly #store: TeamBudgetStore;
+  readonly #rebuild: RebuildStore;
   readonly #live: Live;
   readonly #announcer: Announcer;
   /** in memory only: after a restart every key's minute begins anew */
@@ -50,6 +53,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new TeamBudgetStore(ctx.storage);
+    this.#rebuild = new RebuildStore(ctx.storage);
     this.#openBooks();
     this.#teamId = this.#store.teamId();
     this.#live = new Live(
@@ -191,7 +195,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async acknowledge(seq: number) {
-    this.#store.transaction(() => this.#store.acknowledge(seq, this.clock()));
+    this.#store.transaction(() => this.#store.acknowledge(seq, this.clock(), this.#rebuild.state() !== null));
     const left = this.#books.totals.lastSeq - this.#store.acknowledgedSeq();
     // what came meanwhile gathers again
     this.#carryAskedAtMs = null;
@@ -206,6 +210,27 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
       pendingNanoUsd: this.#store.costAfter(watermarkSeq),
       heldNanoUsd: this.#books.heldNanoUsd,
     };
+  }
+
+  async rebuildOpen(carried: Carried, apply: boolean) {
+    return this.#store.transaction(() => this.#rebuild.open(carried, apply));
+  }
+
+  async rebuildAdd(slice: RebuildSlice) {
+    return this.#store.transaction(() => this.#rebuild.add(slice));
+  }
+
+  async rebuildSave(rollups: unknown) {
+    this.#store.transaction(() => this.#rebuild.saveRollups(rollups));
+  }
+
+  async rebuildFinish() {
+    return this.#write((books, nowMs) => {
+      const apply = this.#rebuild.state()?.apply ?? false;
+      const found = this.#rebuild.finish();
+      if (found.ok && apply) books.recount(found.value.totalAfterNanoUsd, nowMs);
+      return found;
+    });
   }
 
   async publish(message: LiveMessage) {

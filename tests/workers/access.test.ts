@@ -61,6 +61,7 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   { path: '/api/token-tracking/alerts/:id', make: alertOf },
   { path: '/api/notification-channels/:id', make: async (a) => ({ id: await channelOf(a) }) },
   { path: '/api/deliveries/:id', make: deliveryOf },
+  { path: '/api/token-tracking/invoices/:id', make: invoiceOf },
   { path: '/api/runs/:id', make: runOf },
   {
     path: '/api/routes/:id',
@@ -116,6 +117,12 @@ async function alertOf(team: Team): Promise<Record<string, string>> {
     json: { model: 'sandbox-small', inputTokens: 1000, outputTokens: 1, tags: [scope.id] },
   });
   return { id: await firstId(team, '/api/token-tracking/alerts') };
+}
+
+async function invoiceOf({ fetch }: Team): Promise<Record<string, string>> {
+  const body = 'usage_date_utc,model,cost_usd\n2026-11-03,Claude Haiku 4.5,1.5\n';
+  const made = await fetch('/api/token-tracking/invoices', { method: 'POST', body });
+  return { id: ((await made.json()) as { id: string }).id };
 }
 
 /** A run, once the ledger's queue has written it. */

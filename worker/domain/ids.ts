@@ -18,6 +18,7 @@ export const ID_PREFIXES = {
   ledger: 'led',
   route: 'rt',
   budget: 'bud',
+  invoice: 'bill',
   alert: 'alr',
   notice: 'ntc',
   channel: 'chn',

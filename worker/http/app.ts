@@ -41,6 +41,8 @@ import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
 
+/** Files, with a limit of their own in their route. */
+const OWN_LIMIT = ['/api/data-sources', '/api/token-tracking/invoices'];
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** Builds the application; the chain's type is the Api that web/src/lib/api.ts speaks. */
@@ -67,7 +69,7 @@ export function createApp() {
   });
   app.use('*', function limitBodies(c, next) {
     // files are streamed and have a limit of their own (data-sources.ts)
-    return c.req.method === 'POST' && c.req.path === '/api/data-sources' ? next() : limitBody(c, next);
+    return c.req.method === 'POST' && OWN_LIMIT.includes(c.req.path) ? next() : limitBody(c, next);
   });
   app.use('*', authenticate);
   app.onError(function toAnswer(error, c) {

@@ -83,11 +83,12 @@ const goOn = (db: D1Database, teamId: string, { at, now }: Step): Promise<boolea
       .bind(teamId, at.next_seq, at.next_rows, at.carried_rows, now.seq, now.cost, now.rows),
   );
 
+/** What was proved stays proved: when the newest rows were removed, `seq` does not go back to what is left. */
 const end = (db: D1Database, teamId: string, { at, now, nowIso }: Step): Promise<boolean> =>
   changes(
     db
       .prepare(
-        `UPDATE ledger_checkpoint SET seq = ?5, cost_nano_usd = ?6, rows = ?7, verified_at = ?8,
+        `UPDATE ledger_checkpoint SET seq = max(seq, ?5), cost_nano_usd = ?6, rows = ?7, verified_at = ?8,
            next_seq = NULL, next_cost_nano_usd = 0, next_rows = 0 WHERE ${UNMOVED}`,
       )
       .bind(teamId, at.next_seq, at.next_rows, at.carried_rows, now.seq, now.cost, now.rows, nowIso),

@@ -20,6 +20,8 @@ export const PERMISSIONS = {
   'notification.manage': 'admin',
   'member.manage': 'admin',
   'price.write': 'admin',
+  // putting counters right, and taking in invoices to check them by
+  'books.write': 'admin',
   'audit.read': 'admin',
   'team.update': 'admin',
   'team.own': 'owner',

@@ -217,6 +217,16 @@ export class Books {
     return true;
   }
 
+  /** The counters in the journal were put right: what is in memory of them is read anew. Holds stay as they are. */
+  recount(totalNanoUsd: number, nowMs: number): void {
+    this.#totals = { ...this.#totals, totalNanoUsd: nanoUsd(totalNanoUsd) };
+    for (const line of this.#lines.values()) {
+      line.leave();
+      this.#fresh(line, nowMs);
+      this.#changed.add(line.budgetId);
+    }
+  }
+
   /** Hands over what happened since the last call. */
   takeHappenings(): Happenings {
     const happenings = { budgetIds: [...this.#changed], alerts: this.#alerts, entries: this.#entries };

@@ -40,6 +40,11 @@ export class BudgetLine implements Standing {
     return isWithin(this.period, nowMs);
   }
 
+  /** What is known of its period is void: it enters it anew when it is next looked at. */
+  leave(): void {
+    this.period = NEVER;
+  }
+
   /** Goes to the period that `nowMs` lies in: spend is what the journal says; what is held is for the books to count. */
   enter(nowMs: number, journal: Pick<Journal, 'spent' | 'told'>): void {
     this.period = periodAt(this.budget, nowMs);

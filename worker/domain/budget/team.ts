@@ -1,4 +1,5 @@
 /** Everything that one team's budget object is asked over RPC, beside judging. Thrown errors mean "could not ask". */
+import type { Carried, RebuildRefusal, RebuildSlice, RebuildState, RebuiltCounters } from './rebuild.ts';
 import type { Alert, NewAlert } from './alerts.ts';
 import type { RateLimited, RateLimits, RateStanding } from '../refusal.ts';
 import type { Result } from '../result.ts';
@@ -81,6 +82,15 @@ export interface TeamJudge extends Judge {
   /** rows up to and with `seq` stand in D1; answers how many are left in the outbox */
   acknowledge(seq: number): Promise<number>;
   cutAt(watermarkSeq: number): Promise<Cut>;
+
+  /** begins a rebuild of the counters, or answers the one of the same kind that is under way */
+  rebuildOpen(carried: Carried, apply: boolean): Promise<RebuildState>;
+  /** takes the next slice of the ledger; answers how far the rebuild is, null when none is under way */
+  rebuildAdd(slice: RebuildSlice): Promise<number | null>;
+  /** keeps how far the rollups are */
+  rebuildSave(rollups: unknown): Promise<void>;
+  /** compares, puts right when it is to be applied, and ends the rebuild */
+  rebuildFinish(): Promise<Result<RebuiltCounters, RebuildRefusal>>;
 
   /** tells everybody who watches; nothing is stored */
   publish(message: LiveMessage): Promise<void>;
