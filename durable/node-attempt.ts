@@ -117,6 +117,7 @@ export async function runNode({
     tags: order.tags,
     keyId: order.keyId,
     memberId: order.memberId,
+    groupIds: order.groupIds ?? [],
     signal,
     timeoutMs: planned.timeoutMs,
     deps: deps.nodeDeps,

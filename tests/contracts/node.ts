@@ -23,6 +23,7 @@ export function nodeContext(more: Partial<NodeContext> = {}): NodeContext {
     tags: [],
     keyId: null,
     memberId: null,
+    groupIds: [],
     signal: new AbortController().signal,
     timeoutMs: 1000,
     deps: {},

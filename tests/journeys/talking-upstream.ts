@@ -198,6 +198,8 @@ function messages(reply: Reply): Wire {
   };
 }
 
+const pieces = (text: string): string[] => text.match(/[^]{1,3}/g) ?? [text];
+
 function gemini(reply: Reply): Wire {
   const usageMetadata = {
     promptTokenCount: TOKENS.input,
@@ -217,7 +219,10 @@ function gemini(reply: Reply): Wire {
     events:
       'tool' in reply
         ? [data(answer(parts, 'STOP'))]
-        : halves(reply.text).map((text, i) => data(answer([{ text }], i === 1 ? 'STOP' : undefined))),
+        : // in many pieces: that a caller left is only learnt from writing to him, and the last piece waits for its settlement
+          pieces(reply.text).map((text, i, all) =>
+            data(answer([{ text }], i === all.length - 1 ? 'STOP' : undefined)),
+          ),
     error: (status) => ({
       error: {
         code: status,

@@ -36,6 +36,13 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
       }),
     }),
   },
+  {
+    path: '/api/teams/:id/groups/:groupId',
+    make: async (a, b) => ({
+      id: b.teamId,
+      groupId: await created(a, `/api/teams/${a.teamId}/groups`, { name: `Walked ${crypto.randomUUID()}` }),
+    }),
+  },
   { path: '/api/keys/:id', make: async (a) => ({ id: a.keyId }) },
   {
     path: '/api/token-tracking/budget/:id',

@@ -8,6 +8,7 @@ export const ID_PREFIXES = {
   team: 'team',
   member: 'mem',
   invitation: 'inv',
+  group: 'grp',
   audit: 'aud',
   key: 'key',
   connection: 'conn',

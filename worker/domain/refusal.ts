@@ -12,10 +12,16 @@ export type BudgetExceeded = {
   budgetId: string | null;
   /** `call` = the caller's own limit for this one call */
   scope: Scope | { type: 'call'; id?: undefined };
-  limitNanoUsd: number;
+  /** which of its limits: what the window may spend, or what one provider call may cost or take at worst */
+  limit: 'window' | 'max_cost_per_run' | 'max_tokens_per_run';
+  /** null only beside `max_tokens_per_run`, of a budget without a limit in money */
+  limitNanoUsd: number | null;
   spentNanoUsd: number;
   heldNanoUsd: number;
   askedNanoUsd: number;
+  /** beside `max_tokens_per_run`: input and output together */
+  limitTokens?: number;
+  askedTokens?: number;
   /** ISO time, null for a window that never resets */
   resetsAt: string | null;
 };

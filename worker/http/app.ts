@@ -16,6 +16,7 @@ import { openaiGateway } from './gateway/openai-chat.ts';
 import { embeddingsGateway } from './gateway/openai-embeddings.ts';
 import { responsesGateway } from './gateway/openai-responses.ts';
 import { guardrailRoutes } from './guardrails.ts';
+import { groups } from './groups.ts';
 import { health } from './health.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
@@ -102,6 +103,7 @@ export function createApp() {
     .route('/', me)
     .route('/', teams)
     .route('/', members)
+    .route('/', groups)
     .route('/', invitations)
     .route('/', keys)
     .route('/', guardrailRoutes)

@@ -62,6 +62,7 @@ function actorIn(caller: Caller, wanted: string | undefined): Actor | null {
       memberId: null,
       keyId: key.id,
       keyTags: key.tags,
+      groupIds: key.groupId === null ? [] : [key.groupId],
     };
   }
   const { memberships, lastTeamId, user } = caller;
@@ -78,5 +79,6 @@ function actorIn(caller: Caller, wanted: string | undefined): Actor | null {
     memberId: place.memberId,
     keyId: null,
     keyTags: [],
+    groupIds: place.groupIds,
   };
 }

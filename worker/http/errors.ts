@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { formatCost } from '../domain/money-text.ts';
 import { blockedMessage } from '../domain/guard/message.ts';
-import type { Refusal } from '../domain/refusal.ts';
+import type { BudgetExceeded, Refusal } from '../domain/refusal.ts';
 import { anthropicErrorBody } from './gateway/anthropic-errors.ts';
 import { geminiErrorBody } from './gateway/gemini-errors.ts';
 import { openaiErrorBody } from './gateway/openai-errors.ts';
@@ -50,14 +50,7 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
       );
     case 'budget_exceeded': {
       const { reason: _, ...details } = refusal;
-      const of = refusal.scope.id ? `${refusal.scope.type} ${refusal.scope.id}` : refusal.scope.type;
-      return answer(
-        402,
-        'budget_exceeded',
-        `The budget of ${of} does not cover this call: it may cost up to ${formatCost(refusal.askedNanoUsd, { up: true })}, and ${formatCost(Math.max(0, refusal.limitNanoUsd - refusal.spentNanoUsd - refusal.heldNanoUsd))} of ${formatCost(refusal.limitNanoUsd)} is left.` +
-          (refusal.resetsAt ? ` It resets at ${refusal.resetsAt}.` : ''),
-        details,
-      );
+      return answer(402, 'budget_exceeded', budgetWords(refusal), details);
     }
     case 'forbidden':
       return answer(403, 'permission_error', refusal.message);
@@ -135,6 +128,25 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
       return answer(503, 'api_error', refusal.message, {}, { 'retry-after': '1' });
     default:
       return refusal satisfies never;
+  }
+}
+
+function budgetWords(refusal: BudgetExceeded): string {
+  const { scope, limitNanoUsd, spentNanoUsd, heldNanoUsd, askedNanoUsd, resetsAt } = refusal;
+  const covers = `The budget of ${scope.id ? `${scope.type} ${scope.id}` : scope.type} does not cover this call`;
+  const asked = formatCost(askedNanoUsd, { up: true });
+  switch (refusal.limit) {
+    case 'max_tokens_per_run':
+      return `${covers}: it may take up to ${refusal.askedTokens} tokens, and one call may take at most ${refusal.limitTokens}.`;
+    case 'max_cost_per_run':
+      return `${covers}: it may cost up to ${asked}, and one call may cost at most ${formatCost(limitNanoUsd ?? 0)}.`;
+    case 'window': {
+      const left = Math.max(0, (limitNanoUsd ?? 0) - spentNanoUsd - heldNanoUsd);
+      const resets = resetsAt ? ` It resets at ${resetsAt}.` : '';
+      return `${covers}: it may cost up to ${asked}, and ${formatCost(left)} of ${formatCost(limitNanoUsd ?? 0)} is left.${resets}`;
+    }
+    default:
+      return refusal.limit satisfies never;
   }
 }
 

@@ -86,6 +86,7 @@ function shown(row: ExecutionRow, view: RunView | null) {
     inputRef: ___,
     keyId: ____,
     memberId: _____,
+    groupIds: _groups,
     wakeAt: ______,
     ...rest
   } = row;
@@ -156,6 +157,7 @@ export const executions = newRoutes()
           input: input ?? null,
           keyId: actor.keyId,
           memberId: actor.memberId,
+          groupIds: actor.groupIds,
           budgetNanoUsd: definition.settings.budgetNanoUsd ?? null,
           createdAt: at,
           wakeAt: at,

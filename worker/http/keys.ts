@@ -2,9 +2,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { makeApiKey } from '../domain/access/api-key.ts';
 import { grantRole } from '../domain/access/membership.ts';
+import type { Services } from '../services.ts';
 import { audit } from '../store/audit.ts';
 import { modelRules } from '../domain/guard/guardrails.ts';
 import { MAX_CACHE_TTL_SECONDS } from '../domain/call/cached-calls.ts';
+import { findGroup } from '../store/groups.ts';
 import { forgetGuardrails } from '../store/guardrails.ts';
 import {
   deleteKey,
@@ -39,6 +41,7 @@ const keySchema = z
     allowedModels: z.array(z.string()).nullable(),
     deniedModels: z.array(z.string()),
     maxInputTokens: z.number().nullable(),
+    groupId: z.string().nullable(),
     createdBy: z.string().nullable(),
     createdAt: z.string(),
     expiresAt: z.string().nullable(),
@@ -55,6 +58,11 @@ const given = {
   tokensPerMinute: z.int().min(1).max(1_000_000_000).nullable(),
   /** answers to equal calls are kept so long and given again for nothing; null = never */
   cacheTtlSeconds: z.int().min(1).max(MAX_CACHE_TTL_SECONDS).nullable(),
+  groupId: z
+    .string()
+    .max(64)
+    .nullable()
+    .openapi({ description: 'the group (department) that its spend counts to' }),
   ...modelRules,
 };
 
@@ -70,6 +78,7 @@ const newKeySchema = z
     allowedModels: given.allowedModels.default(null),
     deniedModels: given.deniedModels.default([]),
     maxInputTokens: given.maxInputTokens.default(null),
+    groupId: given.groupId.default(null),
   })
   .openapi('NewApiKey');
 
@@ -89,6 +98,14 @@ function futureOf(expiresAt: string | null, nowMs: number): string | null {
       issues: [{ path: 'expiresAt', message: 'must be in the future' }],
     });
   return new Date(expiresAt).toISOString();
+}
+
+async function checkGroup(db: Services['db'], teamId: string, groupId: string | null | undefined) {
+  if (!groupId || (await findGroup(db, teamId, groupId))) return;
+  throw new Refused({
+    reason: 'invalid',
+    issues: [{ path: 'groupId', message: 'there is no such group in this team' }],
+  });
 }
 
 export const keys = newRoutes()
@@ -121,6 +138,7 @@ export const keys = newRoutes()
       const { expiresAt, tags, ...wanted } = c.req.valid('json');
       const granted = grantRole(actor.role, wanted.role);
       if (!granted.ok) throw new Refused(granted.error);
+      await checkGroup(services.db, actor.teamId, wanted.groupId);
       const key = makeApiKey(crypto.getRandomValues(new Uint8Array(48)));
       const row = await keyRow(key, {
         ...wanted,
@@ -156,6 +174,7 @@ export const keys = newRoutes()
       const found = await findKey(services.db, teamId, c.req.valid('param').id);
       if (!found) throw noKey();
       const { expiresAt, tags, ...rest } = c.req.valid('json');
+      await checkGroup(services.db, teamId, rest.groupId);
       const change: KeyChange = {
         ...rest,
         ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),

@@ -18,6 +18,8 @@ export interface Actor {
   keyId: string | null;
   /** tags every call of the key carries */
   keyTags: string[];
+  /** groups (departments) that the caller's spend counts to: the member's, or the key's own */
+  groupIds: string[];
 }
 
 /** The person or program behind a request, before any team is chosen. */

@@ -107,6 +107,7 @@ export const prompt = defineNode({
         tags: context.tags,
         ...(context.keyId ? { keyId: context.keyId } : {}),
         ...(context.memberId ? { memberId: context.memberId } : {}),
+        ...(context.groupIds.length > 0 ? { groupIds: context.groupIds } : {}),
       },
       executionLimitNanoUsd: context.budgetNanoUsd,
       signal: context.signal,

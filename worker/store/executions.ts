@@ -109,6 +109,7 @@ export async function loadOrders(
       trigger: row.trigger,
       keyId: row.keyId,
       memberId: row.memberId,
+      groupIds: row.groupIds,
       tags: [...new Set([...(pinned.settings.tags ?? []), ...(keyTags ?? [])])],
       budgetNanoUsd: row.budgetNanoUsd,
     });

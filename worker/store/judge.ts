@@ -21,22 +21,26 @@ function mayAskAgain(error: unknown): boolean {
 
 /** The judge of one team over RPC. Every method throws CouldNotAsk, and only that. `open` gives a new stub: a broken one stays broken. */
 export function teamJudge(open: () => Stub, reserveTimeoutMs = RESERVE_TIMEOUT_MS): TeamJudge {
-  /** kept for the next question of the same call, unless it broke */
-  let stub: Stub | null = null;
+  /** kept for the next question of the same call: opening one costs as much as asking */
+  let kept: Stub | null = null;
   async function askOnce<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
     try {
-      return await put((stub ??= open()));
+      return await put((kept = open()));
     } catch (error) {
-      stub = null;
+      kept = null;
       throw new CouldNotAsk(question, error);
     }
   }
   async function ask<T>(question: string, put: (stub: Stub) => Promise<T>): Promise<T> {
+    const before = kept;
     try {
-      return await put((stub ??= open()));
+      return await put((kept ??= open()));
     } catch (first) {
-      stub = null;
-      if (!mayAskAgain(first)) throw new CouldNotAsk(question, first);
+      kept = null;
+      // The object may have started anew since the stub was opened: that breaks the stub, not the object.
+      const brokeBefore =
+        before !== null && (first as { durableObjectReset?: boolean }).durableObjectReset === true;
+      if (!brokeBefore && !mayAskAgain(first)) throw new CouldNotAsk(question, first);
       return askOnce(question, put);
     }
   }

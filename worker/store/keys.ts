@@ -23,6 +23,8 @@ export interface ApiKey {
   allowedModels: string[] | null;
   deniedModels: string[];
   maxInputTokens: number | null;
+  /** the group its spend counts to */
+  groupId: string | null;
   createdBy: string | null;
   createdAt: string;
   expiresAt: string | null;
@@ -64,8 +66,11 @@ export const deleteKey = (db: Db, teamId: string, id: string) =>
   db.delete(apiKey).where(and(eq(apiKey.teamId, teamId), eq(apiKey.id, id)));
 
 /** The row of a new key: all that is kept of it. */
-export async function keyRow(key: string, row: Omit<ApiKey, 'prefix' | 'lastUsedAt'>) {
-  return { ...row, prefix: apiKeyPrefix(key), lastUsedAt: null, hash: hashKey(key) };
+export async function keyRow(
+  key: string,
+  row: Omit<ApiKey, 'prefix' | 'lastUsedAt' | 'groupId'> & { groupId?: string | null },
+) {
+  return { groupId: null, ...row, prefix: apiKeyPrefix(key), lastUsedAt: null, hash: hashKey(key) };
 }
 
 /** The insert that stores a key: await it, or put it into a batch beside its audit row. */
@@ -79,6 +84,7 @@ export type KeyChange = Partial<
     | 'tags'
     | 'requestsPerMinute'
     | 'tokensPerMinute'
+    | 'groupId'
     | 'cacheTtlSeconds'
     | 'allowedModels'
     | 'deniedModels'

@@ -14,6 +14,7 @@ export interface LedgerFilter {
   promptId?: string;
   workflowId?: string;
   tag?: string;
+  groupId?: string;
   /** ISO, at or after */
   from?: string;
   /** ISO, before */
@@ -31,6 +32,7 @@ function placeOf(cursor: string): { createdAt: string; id: string } | null {
 /** Filters that rollups know, the rarest first: they say in which hours such rows are, so that nothing else is looked through. */
 const ROLLED_UP = [
   ['tag', 'tag'],
+  ['groupId', 'group'],
   ['promptId', 'prompt'],
   ['workflowId', 'workflow'],
   ['keyId', 'key'],
@@ -135,7 +137,7 @@ function newestRows(
   teamId: string,
   { filter, place, most }: { filter: LedgerFilter; place?: { createdAt: string; id: string }; most: number },
 ): Promise<LedgerRow[]> {
-  const { tag, from, to, ...same } = filter;
+  const { tag, groupId, from, to, ...same } = filter;
   // A run's or an execution's rows are few: without the plus SQLite would walk through the team's newest to spare the sorting.
   const few = same.runId !== undefined || same.executionId !== undefined;
   return db
@@ -149,6 +151,9 @@ function newestRows(
         ),
         // lets SQLite take the index of the rare ones
         same.status === undefined || same.status === 'succeeded' ? undefined : sql`status <> 'succeeded'`,
+        groupId === undefined
+          ? undefined
+          : sql`exists (select 1 from json_each(${ledger.groupIds}) where value = ${groupId})`,
         tag === undefined
           ? undefined
           : sql`exists (select 1 from json_each(${ledger.tags}) where value = ${tag})`,

@@ -55,6 +55,7 @@ function flat(row: OutboxRow, id: string) {
     nodeId: s.subject.nodeId ?? null,
     memberId: s.subject.memberId ?? null,
     keyId: s.subject.keyId ?? null,
+    groupIds: JSON.stringify([...new Set(s.subject.groupIds)]),
     tags: JSON.stringify([...new Set(s.subject.tags)]),
     usage: JSON.stringify(s.usage),
     rawUsage: s.rawUsage,
@@ -66,6 +67,8 @@ function flat(row: OutboxRow, id: string) {
   };
 }
 
+/** Rows are carried in order, so those up to the checkpoint were carried before, also where retention has removed them since. */
+const CHECKPOINT_SEQ = `coalesce((SELECT seq FROM ledger_checkpoint WHERE team_id = ?1), 0)`;
 const failedAttemptOf = ({ settlement: s, at }: OutboxRow) => ({
   attempt: s.attempt,
   provider: s.provider,
@@ -83,7 +86,7 @@ INSERT INTO rollup (team_id, dimension, key, start, runs, input_tokens, output_t
 SELECT ?1, d.value ->> 0, d.value ->> 1, r.value ->> 'start', sum(r.value ->> 'executionType' <> 'adjustment'),
   sum(r.value ->> 'inputTokens'), sum(r.value ->> 'outputTokens'), sum(r.value ->> 'cost')
 FROM json_each(?2) AS r, json_each(r.value, '$.dimensions') AS d
-WHERE r.value ->> 'billed' = 1 AND NOT EXISTS (
+WHERE r.value ->> 'billed' = 1 AND r.value ->> 'seq' > ${CHECKPOINT_SEQ} AND NOT EXISTS (
   SELECT 1 FROM ledger AS l
   WHERE l.team_id = ?1 AND l.run_id = r.value ->> 'runId' AND l.attempt = r.value ->> 'attempt')
 GROUP BY 2, 3, 4
@@ -108,27 +111,27 @@ ON CONFLICT (team_id, dimension, start, key) DO UPDATE SET
 const ADD_TO_LEDGER = `
 INSERT INTO ledger (id, team_id, seq, run_id, attempt, status, source, flags, execution_type, provider, model,
   input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nano_usd, priced, price_id,
-  prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, usage_json, raw_usage, latency_ms,
-  created_at)
+  prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, group_ids, tags, usage_json, raw_usage,
+  latency_ms, created_at)
 SELECT value ->> 'id', ?1, value ->> 'seq', value ->> 'runId', value ->> 'attempt', value ->> 'status', value ->> 'source',
   value ->> 'flags', value ->> 'executionType', value ->> 'provider', value ->> 'model',
   value ->> 'inputTokens', value ->> 'cacheReadTokens', value ->> 'cacheWriteTokens', value ->> 'outputTokens',
   value ->> 'reasoningTokens', value ->> 'cost', value ->> 'priced', value ->> 'priceId',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
-  value ->> 'memberId', value ->> 'keyId', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
+  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags', value ->> 'usage', value ->> 'rawUsage',
   value ->> 'latencyMs', value ->> 'at'
-FROM json_each(?2) WHERE value ->> 'billed' = 1
+FROM json_each(?2) WHERE value ->> 'billed' = 1 AND value ->> 'seq' > ${CHECKPOINT_SEQ}
 ON CONFLICT DO NOTHING`;
 
 /** One row per run: its attempts are added up, its newest attempt names its end. An adjustment is no run. */
 const ADD_TO_RUNS = `
 INSERT INTO run (id, team_id, status, execution_type, provider, model, attempts, input_tokens, output_tokens, cost_nano_usd,
-  saved_nano_usd, latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, tags, failed_attempts,
-  last_seq, created_at)
+  saved_nano_usd, latency_ms, error, prompt_id, prompt_version, workflow_id, execution_id, node_id, member_id, key_id, group_ids, tags,
+  failed_attempts, last_seq, created_at)
 SELECT value ->> 'runId', ?1, value ->> 'status', value ->> 'executionType', value ->> 'provider', value ->> 'model', 1,
   value ->> 'inputTokens', value ->> 'outputTokens', value ->> 'cost', value ->> 'saved', value ->> 'latencyMs', value ->> 'error',
   value ->> 'promptId', value ->> 'promptVersion', value ->> 'workflowId', value ->> 'executionId', value ->> 'nodeId',
-  value ->> 'memberId', value ->> 'keyId', value ->> 'tags',
+  value ->> 'memberId', value ->> 'keyId', value ->> 'groupIds', value ->> 'tags',
   CASE WHEN value ->> 'failed' IS NOT NULL THEN json_array(value -> 'failed') END, value ->> 'seq', value ->> 'at'
 FROM json_each(?2) WHERE value ->> 'executionType' <> 'adjustment'
 ON CONFLICT (team_id, id) DO UPDATE SET
@@ -152,8 +155,9 @@ export async function carryToLedger(
 ): Promise<void> {
   if (rows.length === 0) return;
   const json = JSON.stringify(rows.map((row) => flat(row, newId())));
+  const hits = rows.some(({ settlement }) => settlement.savedNanoUsd !== undefined);
   await db.batch(
-    [ADD_TO_ROLLUPS, ADD_HITS_TO_ROLLUPS, ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) =>
+    [ADD_TO_ROLLUPS, ...(hits ? [ADD_HITS_TO_ROLLUPS] : []), ADD_TO_LEDGER, ADD_TO_RUNS].map((sql) =>
       db.prepare(sql).bind(teamId, json),
     ),
   );

@@ -10,12 +10,13 @@ const SCOPES = `
     'team:', 'model:' || model, 'member:' || nullif(member_id, ''), 'key:' || nullif(key_id, ''), 'prompt:' || nullif(prompt_id, ''),
     'prompt_version:' || nullif(prompt_id, '') || '@' || prompt_version, 'workflow:' || nullif(workflow_id, ''),
     'execution:' || nullif(execution_id, ''))) AS s WHERE s.value IS NOT NULL
+  UNION ALL SELECT 'group:' || g.value, bucket, cost FROM part, json_each(part.group_ids) AS g
   UNION ALL SELECT 'tag:' || t.value, bucket, cost FROM part, json_each(part.tags) AS t`;
 
 const SLICE = `
   WITH part AS MATERIALIZED (
     SELECT cost_nano_usd AS cost, unixepoch(created_at) / 900 * 900 AS bucket, model, member_id, key_id, prompt_id,
-      prompt_version, workflow_id, execution_id, tags
+      prompt_version, workflow_id, execution_id, group_ids, tags
     FROM ledger WHERE team_id = ?1 AND seq > ?2 AND seq <= ?3)
   SELECT scope, bucket, sum(cost) AS costNanoUsd FROM (${SCOPES}) WHERE cost <> 0 GROUP BY 1, 2`;
 

@@ -30,12 +30,13 @@ const DIMENSIONS = `
     json_array('team', ''), json_array('model', model), json_array('provider_model', provider || '/' || model),
     json_array('prompt', nullif(prompt_id, '')), json_array('workflow', nullif(workflow_id, '')),
     json_array('member', nullif(member_id, '')), json_array('key', nullif(key_id, '')))) AS d WHERE d.value ->> 1 IS NOT NULL
+  UNION ALL SELECT 'group', g.value, part.* FROM part, json_each(part.group_ids) AS g
   UNION ALL SELECT 'tag', t.value, part.* FROM part, json_each(part.tags) AS t`;
 
 const FRESH = `
   part AS MATERIALIZED (
     SELECT unixepoch(created_at) / 900 * 900 AS start, execution_type <> 'adjustment' AS run, input_tokens, output_tokens,
-      cost_nano_usd, provider, model, prompt_id, workflow_id, member_id, key_id, tags
+      cost_nano_usd, provider, model, prompt_id, workflow_id, member_id, key_id, group_ids, tags
     FROM ledger WHERE team_id = ?1 AND created_at >= ?4 AND created_at < ?5),
   fresh AS MATERIALIZED (
     SELECT dimension, key, start, sum(run) AS runs, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,

@@ -46,6 +46,7 @@ interface Row {
   node_id: string | null;
   member_id: string | null;
   key_id: string | null;
+  group_ids: string;
   tags: string;
   flags: string;
   usage_json: string;
@@ -115,6 +116,7 @@ function adjustmentOf(
       workflowId: row.workflow_id ?? undefined,
       executionId: row.execution_id ?? undefined,
       nodeId: row.node_id ?? undefined,
+      groupIds: JSON.parse(row.group_ids) as string[],
       tags: JSON.parse(row.tags) as string[],
     },
     provider: row.provider,

@@ -126,6 +126,37 @@ export const invitation = sqliteTable(
   (t) => [index('invitation_team').on(t.organizationId)],
 );
 
+/** Departments: what their members and keys spend counts to them. A deleted one keeps its row, so that history keeps its name. */
+export const teamGroup = sqliteTable(
+  'team_group',
+  {
+    id: id(),
+    teamId: text('team_id').notNull(),
+    name: text('name').notNull(),
+    createdAt: time('created_at').notNull(),
+    deletedAt: time('deleted_at'),
+  },
+  (t) => [
+    uniqueIndex('team_group_name')
+      .on(t.teamId, t.name)
+      .where(sql`deleted_at is null`),
+  ],
+);
+
+/** A member may be in several groups. */
+export const teamGroupMember = sqliteTable(
+  'team_group_member',
+  {
+    groupId: text('group_id')
+      .notNull()
+      .references(() => teamGroup.id, { onDelete: 'cascade' }),
+    memberId: text('member_id')
+      .notNull()
+      .references(() => member.id, { onDelete: 'cascade' }),
+  },
+  (t) => [primaryKey({ columns: [t.memberId, t.groupId] }), index('team_group_member_of').on(t.groupId)],
+);
+
 /** Team API keys: only the SHA-256 of the whole key is stored. */
 export const apiKey = sqliteTable(
   'api_key',
@@ -145,6 +176,8 @@ export const apiKey = sqliteTable(
     allowedModels: json<string[]>('allowed_models'),
     deniedModels: json<string[]>('denied_models').notNull().default([]),
     maxInputTokens: integer('max_input_tokens'),
+    /** the group its spend counts to */
+    groupId: text('group_id'),
     createdBy: text('created_by'),
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at'),
@@ -280,6 +313,7 @@ export const ledger = sqliteTable(
     nodeId: text('node_id'),
     memberId: text('member_id'),
     keyId: text('key_id'),
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     tags: json<string[]>('tags').notNull().default([]),
     usageJson: text('usage_json').notNull(),
     rawUsage: text('raw_usage'),
@@ -472,6 +506,7 @@ export const run = sqliteTable(
     nodeId: text('node_id'),
     memberId: text('member_id'),
     keyId: text('key_id'),
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     tags: json<string[]>('tags').notNull().default([]),
     /** attempts that did not succeed, billed or not, oldest first, at most 50; null = none. The billed ones' money is in the ledger */
     failedAttempts: json<FailedAttempt[]>('failed_attempts'),
@@ -559,6 +594,8 @@ export const execution = sqliteTable(
     inputRef: text('input_ref'),
     keyId: text('key_id'),
     memberId: text('member_id'),
+    /** groups of who started it, as they were then */
+    groupIds: json<string[]>('group_ids').notNull().default([]),
     budgetNanoUsd: money('budget_nano_usd'),
     inputTokens: integer('input_tokens').notNull().default(0),
     outputTokens: integer('output_tokens').notNull().default(0),

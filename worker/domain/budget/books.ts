@@ -4,7 +4,7 @@
  * provider charges more than the ceiling. When a method throws, the books are void: roll the journal back and open new ones.
  */
 import { nanoUsd } from '../money.ts';
-import { NO_USAGE } from '../cost/usage.ts';
+import { NO_USAGE, type Usage } from '../cost/usage.ts';
 import { ok, type Result } from '../result.ts';
 import type { IdKind } from '../ids.ts';
 import type {
@@ -42,6 +42,17 @@ interface OpenHold {
   hold: Hold;
   scopes: ScopeKey[];
 }
+
+const REPEATED: Admission = {
+  heldNanoUsd: 0,
+  clamped: false,
+  maxOutputTokens: null,
+  repeated: true,
+  warnings: [],
+};
+
+const loweredTo = (maxOutputTokens: number | null, usage: Usage): Usage =>
+  maxOutputTokens === null ? usage : { ...usage, outputTokens: maxOutputTokens };
 
 /** How an attempt ended, before its cost is known. */
 type Ended = Omit<PastAttempt, 'costNanoUsd'>;
@@ -96,11 +107,9 @@ export class Books {
   /** Admits or refuses one attempt. Idempotent by (runId, attempt). A refusal leaves nothing behind on any budget (B03). */
   reserve(request: ReserveRequest, nowMs: number): Result<Admission, ReserveRefusal> {
     const open = this.#holds.get(attemptKey(request.runId, request.attempt))?.hold;
-    if (open)
-      return ok({ heldNanoUsd: open.heldNanoUsd, clamped: open.clamped, repeated: true, warnings: [] });
+    if (open) return ok({ ...REPEATED, heldNanoUsd: open.heldNanoUsd, clamped: open.clamped });
     const past = this.#journal.pastAttempt(request.runId, request.attempt);
-    if (past && past.state !== 'released')
-      return ok({ heldNanoUsd: 0, clamped: false, repeated: true, warnings: [] });
+    if (past && past.state !== 'released') return ok(REPEATED);
 
     const scopes = scopesOf(request.subject, request.model);
     this.#makeFromDefaults(scopes, nowMs);
@@ -121,7 +130,7 @@ export class Books {
       clamped: verdict.value.clamped,
       priced: request.ceilingNanoUsd !== null,
       priceId: request.priceId ?? null,
-      worstUsage: request.worstUsage ?? NO_USAGE,
+      worstUsage: loweredTo(verdict.value.maxOutputTokens, request.worstUsage ?? NO_USAGE),
       dispatching: request.dispatching,
       admittedAtMs: nowMs,
       expiresAtMs: nowMs + request.ttlMs,
@@ -316,6 +325,8 @@ export class Books {
       scope,
       policy: 'block',
       limitNanoUsd,
+      maxTokensPerRun: null,
+      maxCostPerRunNanoUsd: null,
       spentNanoUsd: this.#journal.spent(scopeKey(scope), 0, null),
       heldNanoUsd: this.#heldByScope.get(scopeKey(scope)) ?? 0,
       resetsAtMs: null,

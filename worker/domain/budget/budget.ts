@@ -16,7 +16,7 @@ export const SCOPE_TYPES = [
   'tag',
   'model',
 ] as const;
-export const WINDOWS = ['day', 'week', 'month', 'total'] as const;
+export const WINDOWS = ['day', 'week', 'month', 'year', 'total'] as const;
 
 /** `id` is the noun's id; a tag's or model's id is its text; the team scope has none ('' inside). */
 export const scopeSchema = z.object({ type: z.enum(SCOPE_TYPES), id: z.string().min(1).max(200).optional() });
@@ -26,12 +26,16 @@ export interface Budget {
   id: string;
   scope: Scope;
   window: (typeof WINDOWS)[number];
-  /** IANA zone in which days, weeks and months begin */
+  /** IANA zone in which days, weeks, months and years begin */
   timeZone: string;
-  /** day of month 1-28 (month), ISO weekday 1-7 (week), hour 0-23 (all); defaults 1, 1, 0 */
-  anchor: { dayOfMonth?: number; weekday?: number; hour?: number };
+  /** month 1-12 (year), day of month 1-28 (month, year), ISO weekday 1-7 (week), hour 0-23 (all); defaults 1, 1, 1, 0 */
+  anchor: { month?: number; dayOfMonth?: number; weekday?: number; hour?: number };
   /** null = no limit, 0 = spend nothing */
   limitNanoUsd: number | null;
+  /** the worst case of one provider call, input and output together; null or absent = no limit */
+  maxTokensPerRun?: number | null;
+  /** the worst case of one provider call in money; null or absent = no limit */
+  maxCostPerRunNanoUsd?: number | null;
   policy: 'block' | 'warn';
   /** percent, ascending */
   thresholds: number[];
@@ -78,6 +82,8 @@ export interface ReserveRequest {
   priceId?: string | null;
   /** the part of the ceiling that input alone costs: with `clampable` the judge may admit less than the ceiling but more than this (B04) */
   inputNanoUsd: number;
+  /** output tokens below which a lowered call has nothing to say: one per answer asked for; default 1 */
+  leastOutputTokens?: number;
   clampable: boolean;
   /** the execution's own hard limit, handed in by the engine; null/absent = none */
   executionLimitNanoUsd?: number | null;
@@ -98,6 +104,8 @@ export interface Admission {
   /** what is held; less than asked only when clamped */
   heldNanoUsd: number;
   clamped: boolean;
+  /** the most the call may write, all answers together, where a budget's tokens per run leave less than was asked; null = as asked */
+  maxOutputTokens: number | null;
   /** true when this (runId, attempt) was already admitted or settled before */
   repeated: boolean;
   /** ids of `warn` budgets that are over their limit */

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NO_USAGE } from '../cost/usage.ts';
 import { judge, type Ask, type Standing } from './judge.ts';
 
 const standing = (over: Partial<Standing> = {}): Standing => ({
@@ -6,6 +8,8 @@ const standing = (over: Partial<Standing> = {}): Standing => ({
   scope: { type: 'team' },
   policy: 'block',
   limitNanoUsd: 100,
+  maxTokensPerRun: null,
+  maxCostPerRunNanoUsd: null,
   spentNanoUsd: 0,
   heldNanoUsd: 0,
   resetsAtMs: null,
@@ -18,10 +22,14 @@ const ask = (over: Partial<Ask> = {}): Ask => ({
   clampable: false,
   ...over,
 });
-const yes = (heldNanoUsd: number, clamped = false, warnings: string[] = []) => ({
-  ok: true,
-  value: { heldNanoUsd, clamped, warnings },
-});
+/** 10 tokens in at 1, 50 out at 1 */
+const worstUsage = { ...NO_USAGE, inputTokens: 10, outputTokens: 50 };
+const yes = (
+  heldNanoUsd: number,
+  clamped = false,
+  warnings: string[] = [],
+  maxOutputTokens: number | null = null,
+) => ({ ok: true, value: { heldNanoUsd, clamped, maxOutputTokens, warnings } });
 
 describe('judge', () => {
   it.each<[string, Partial<Standing>[], Partial<Ask>, unknown]>([
@@ -101,6 +109,7 @@ describe('judge', () => {
         reason: 'budget_exceeded',
         budgetId: 'bud_key',
         scope: { type: 'key', id: 'key_1' },
+        limit: 'window',
         limitNanoUsd: 50,
         spentNanoUsd: 5,
         heldNanoUsd: 6,
@@ -108,6 +117,151 @@ describe('judge', () => {
         resetsAt: '1970-01-01T00:00:00.000Z',
       },
     });
+  });
+
+  it.each<[string, Partial<Standing>, Partial<Ask>, unknown]>([
+    ['cost that fits exactly', { maxCostPerRunNanoUsd: 60 }, {}, yes(60)],
+    [
+      'cost, lowered to what one run may cost',
+      { maxCostPerRunNanoUsd: 40 },
+      { clampable: true },
+      yes(40, true),
+    ],
+    ['cost, where nothing else is limited', { limitNanoUsd: null, maxCostPerRunNanoUsd: 60 }, {}, yes(60)],
+    [
+      'cost of a free call, even when it may cost nothing',
+      { maxCostPerRunNanoUsd: 0 },
+      { ceilingNanoUsd: 0, inputNanoUsd: 0 },
+      yes(0),
+    ],
+    ['cost, only warned of', { policy: 'warn', maxCostPerRunNanoUsd: 59 }, {}, yes(60, false, ['bud_1'])],
+    ['tokens that fit exactly', { maxTokensPerRun: 60 }, {}, yes(60)],
+    [
+      'tokens, lowered to the room beside the input, which also holds less',
+      { maxTokensPerRun: 30 },
+      { clampable: true },
+      yes(30, true, [], 20),
+    ],
+    ['tokens, only warned of', { policy: 'warn', maxTokensPerRun: 59 }, {}, yes(60, false, ['bud_1'])],
+    [
+      'tokens and cost at once',
+      { maxTokensPerRun: 30, maxCostPerRunNanoUsd: 25 },
+      { clampable: true },
+      yes(25, true, [], 20),
+    ],
+    [
+      'a window that only fits once tokens are lowered',
+      { maxTokensPerRun: 30, spentNanoUsd: 70 },
+      { clampable: true },
+      yes(30, true, [], 20),
+    ],
+  ])('limits one run: admits %s', (_, limits, asked, answer) => {
+    expect(judge([standing(limits)], ask({ inputNanoUsd: 10, worstUsage, ...asked }))).toEqual(answer);
+  });
+
+  it.each<[string, Partial<Standing>, Partial<Ask>, object]>([
+    [
+      'cost above what one run may cost',
+      { maxCostPerRunNanoUsd: 59, spentNanoUsd: 5, resetsAtMs: 0 },
+      {},
+      { limit: 'max_cost_per_run', limitNanoUsd: 59, spentNanoUsd: 0, askedNanoUsd: 60, resetsAt: null },
+    ],
+    [
+      'cost, when not even the input fits',
+      { maxCostPerRunNanoUsd: 10 },
+      { clampable: true },
+      { limit: 'max_cost_per_run' },
+    ],
+    [
+      'tokens above what one run may take',
+      { limitNanoUsd: null, maxTokensPerRun: 59 },
+      {},
+      { limit: 'max_tokens_per_run', limitTokens: 59, askedTokens: 60, limitNanoUsd: null },
+    ],
+    [
+      'tokens, when the input alone takes them',
+      { maxTokensPerRun: 10 },
+      { clampable: true },
+      { limit: 'max_tokens_per_run' },
+    ],
+    [
+      'tokens, when not every answer gets one',
+      { maxTokensPerRun: 12 },
+      { clampable: true, leastOutputTokens: 3 },
+      { limit: 'max_tokens_per_run' },
+    ],
+    [
+      'tokens of a free call',
+      { maxTokensPerRun: 59 },
+      { ceilingNanoUsd: 0, inputNanoUsd: 0 },
+      { limit: 'max_tokens_per_run' },
+    ],
+    [
+      'by the window, where that leaves less',
+      { maxCostPerRunNanoUsd: 50, spentNanoUsd: 60 },
+      {},
+      { limit: 'window', spentNanoUsd: 60 },
+    ],
+  ])('limits one run: refuses %s', (_, limits, asked, error) => {
+    expect(judge([standing(limits)], ask({ worstUsage, ...asked }))).toMatchObject({
+      ok: false,
+      error: { reason: 'budget_exceeded', budgetId: 'bud_1', ...error },
+    });
+  });
+
+  it('B04: never admits more than any blocking limit, and what it holds covers what may be written', () => {
+    const amount = fc.option(fc.integer({ min: 0, max: 400 }), { nil: null });
+    const limits = fc.record({
+      policy: fc.constantFrom('block' as const, 'warn' as const),
+      limitNanoUsd: amount,
+      maxTokensPerRun: amount,
+      maxCostPerRunNanoUsd: amount,
+      spentNanoUsd: fc.integer({ min: 0, max: 300 }),
+      heldNanoUsd: fc.integer({ min: 0, max: 300 }),
+    });
+    const calls = fc.record({
+      input: fc.integer({ min: 0, max: 200 }),
+      output: fc.integer({ min: 1, max: 200 }),
+      choices: fc.integer({ min: 1, max: 3 }),
+      picoUsd: fc.tuple(fc.integer({ min: 0, max: 2500 }), fc.integer({ min: 0, max: 2500 })),
+      clampable: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(limits, { maxLength: 4 }), calls, (several, of) => {
+        const ceiling = (output: number) =>
+          Math.ceil((of.input * of.picoUsd[0] + output * of.picoUsd[1]) / 1000);
+        const output = Math.max(of.output, of.choices);
+        const standings = several.map(standing);
+        const answer = judge(standings, {
+          model: 'm',
+          ceilingNanoUsd: ceiling(output),
+          inputNanoUsd: Math.max(0, ceiling(of.choices) - 1),
+          leastOutputTokens: of.choices,
+          clampable: of.clampable,
+          worstUsage: { ...NO_USAGE, inputTokens: of.input, outputTokens: output },
+        });
+        if (!answer.ok) return;
+        const { heldNanoUsd: held, maxOutputTokens, clamped } = answer.value;
+        const written = maxOutputTokens ?? output;
+        expect(held).toBeLessThanOrEqual(ceiling(output));
+        if (clamped) expect(of.clampable).toBe(true);
+        if (!clamped) expect([held, written]).toEqual([ceiling(output), output]);
+        expect(written).toBeGreaterThanOrEqual(of.choices);
+        let leftNanoUsd = Number.POSITIVE_INFINITY;
+        for (const one of standings.filter(({ policy }) => policy === 'block')) {
+          leftNanoUsd = Math.min(
+            leftNanoUsd,
+            (one.limitNanoUsd ?? Infinity) - one.spentNanoUsd - one.heldNanoUsd,
+            one.maxCostPerRunNanoUsd ?? Infinity,
+          );
+          expect(of.input + written).toBeLessThanOrEqual(one.maxTokensPerRun ?? Infinity);
+        }
+        if (held > 0) expect(held).toBeLessThanOrEqual(leftNanoUsd);
+        // either the money of all that may be written is held, or all the tightest limit leaves is
+        expect(held >= ceiling(written) || held === leftNanoUsd).toBe(true);
+      }),
+      { numRuns: 2000, seed: 4 },
+    );
   });
 
   it('B14: refuses an unpriced model under any budget', () => {

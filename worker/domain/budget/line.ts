@@ -15,6 +15,8 @@ export class BudgetLine implements Standing {
   readonly scopeKey: string;
   readonly policy: Budget['policy'];
   readonly limitNanoUsd: number | null;
+  readonly maxTokensPerRun: number | null;
+  readonly maxCostPerRunNanoUsd: number | null;
   period: Period = NEVER;
   spentNanoUsd = 0;
   heldNanoUsd = 0;
@@ -26,6 +28,8 @@ export class BudgetLine implements Standing {
     this.scopeKey = scopeKey(budget.scope);
     this.policy = budget.policy;
     this.limitNanoUsd = budget.limitNanoUsd;
+    this.maxTokensPerRun = budget.maxTokensPerRun ?? null;
+    this.maxCostPerRunNanoUsd = budget.maxCostPerRunNanoUsd ?? null;
   }
 
   get resetsAtMs(): number | null {

@@ -166,6 +166,27 @@ describe('B16: a period begins at exact local midnight', () => {
   });
 });
 
+describe('B17: a year-long window', () => {
+  it('is a year, not a day: 365 days or 366, from local midnight to local midnight', () => {
+    const days = (of: PeriodRule, iso: string) => {
+      const { startMs, endMs } = periodAt(of, Date.parse(iso));
+      return (endMs! - startMs) / (24 * HOUR_MS);
+    };
+    expect(shown(rule('year', 'Europe/Berlin'), '2026-06-01T00:00:00Z')).toEqual([
+      '2025-12-31T23:00:00Z',
+      '2026-12-31T23:00:00Z',
+    ]);
+    expect(days(rule('year', 'Europe/Berlin'), '2026-06-01T00:00:00Z')).toBe(365);
+    expect(days(rule('year', 'Europe/Berlin'), '2028-02-29T12:00:00Z')).toBe(366);
+  });
+
+  it('begins where its anchor says: a business year from April', () => {
+    const business = rule('year', 'Europe/London', { month: 4, dayOfMonth: 6 });
+    expect(shown(business, '2027-04-05T22:59:59Z')).toEqual(['2026-04-05T23:00:00Z', '2027-04-05T23:00:00Z']);
+    expect(shown(business, '2027-04-05T23:00:00Z')[0]).toBe('2027-04-05T23:00:00Z');
+  });
+});
+
 describe('B17: a total', () => {
   it('is one period of years, not a day', () => {
     expect(periodAt(rule('total', 'Europe/Berlin'), Date.parse('2026-01-01T00:00:00Z'))).toEqual(
@@ -198,9 +219,10 @@ describe('periods of any rule', () => {
     'Pacific/Apia',
   ];
   const rules = fc.record({
-    window: fc.constantFrom('day' as const, 'week' as const, 'month' as const),
+    window: fc.constantFrom('day' as const, 'week' as const, 'month' as const, 'year' as const),
     timeZone: fc.constantFrom(...zones),
     anchor: fc.record({
+      month: fc.integer({ min: 1, max: 12 }),
       dayOfMonth: fc.integer({ min: 1, max: 28 }),
       weekday: fc.integer({ min: 1, max: 7 }),
       hour: fc.integer({ min: 0, max: 23 }),

@@ -78,6 +78,13 @@ function beginnings({ window, anchor }: PeriodRule) {
       shift,
     };
   }
+  if (window === 'year') {
+    const month = (anchor.month ?? 1) - 1;
+    const dayOfMonth = anchor.dayOfMonth ?? 1;
+    const shift = (day: number, years: number) =>
+      Date.UTC(new Date(day).getUTCFullYear() + years, month, dayOfMonth);
+    return { atOrBefore: (day: number) => shift(day, shift(day, 0) > day ? -1 : 0), shift };
+  }
   const days = window === 'week' ? 7 : 1;
   const weekday = anchor.weekday ?? 1;
   const sinceWeekday = (day: number) => (((new Date(day).getUTCDay() || 7) - weekday + 7) % 7) * DAY_MS;

@@ -11,6 +11,7 @@ const NOW = Date.UTC(2026, 10, 27, 10);
 const ADMITTED: Result<Admission, ReserveRefusal> = ok({
   heldNanoUsd: 1,
   clamped: false,
+  maxOutputTokens: null,
   repeated: false,
   warnings: [],
 });

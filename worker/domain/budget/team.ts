@@ -99,5 +99,15 @@ export interface TeamJudge extends Judge {
 }
 
 export type BudgetChange = Partial<
-  Pick<Budget, 'limitNanoUsd' | 'policy' | 'thresholds' | 'window' | 'timeZone' | 'anchor'>
+  Pick<
+    Budget,
+    | 'limitNanoUsd'
+    | 'maxTokensPerRun'
+    | 'maxCostPerRunNanoUsd'
+    | 'policy'
+    | 'thresholds'
+    | 'window'
+    | 'timeZone'
+    | 'anchor'
+  >
 >;

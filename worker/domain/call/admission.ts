@@ -40,6 +40,8 @@ export interface Admitted {
   /** the most that may be written, all choices together */
   maxOutputTokens: number;
   clampedMaxTokens: number | null;
+  /** `warn` budgets that it takes over a limit */
+  budgetWarnings: string[];
   startedAtMs: number;
 }
 
@@ -99,16 +101,17 @@ export async function admit(
     ceilingNanoUsd: price && ceilingOf(bounds(mostPerChoice), price),
     // One token per answer must fit beside the input, or clamping would leave nothing to say.
     inputNanoUsd: price ? Math.max(0, ceilingOf(bounds(1), price) - 1) : 0,
+    leastOutputTokens: ask.choices,
     worstUsage: { ...worstUsage(inputTokens, mostPerChoice * ask.choices), ...worstServing },
     priceId: price && priceIdOf(price, worstServing),
   });
   if (!held.ok) return held;
 
-  const { clamped, heldNanoUsd } = held.value;
-  const fits =
-    clamped && price
-      ? Math.max(1, Math.floor(outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) / ask.choices))
-      : mostPerChoice;
+  const { clamped, heldNanoUsd, maxOutputTokens, warnings } = held.value;
+  const affordable =
+    clamped && price ? outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) : Infinity;
+  const room = Math.floor(Math.min(affordable, maxOutputTokens ?? Infinity) / ask.choices);
+  const fits = clamped ? Math.min(mostPerChoice, Math.max(1, room)) : mostPerChoice;
   const lowered = fits < asked;
   const outgoing = reader.outgoing(lowered ? reader.withMaxOutput(body, fits) : body, {
     model: route.model,
@@ -127,6 +130,7 @@ export async function admit(
     inputTokens,
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
+    budgetWarnings: warnings,
     startedAtMs,
   });
 }
@@ -200,6 +204,7 @@ function underMaxCost(
     reason: 'budget_exceeded',
     budgetId: null,
     scope: { type: 'call' },
+    limit: 'max_cost_per_run',
     limitNanoUsd: limit,
     spentNanoUsd: 0,
     heldNanoUsd: 0,
@@ -224,6 +229,7 @@ interface Worst {
   model: string;
   ceilingNanoUsd: number | null;
   inputNanoUsd: number;
+  leastOutputTokens: number;
   worstUsage: Usage;
   priceId: string | null;
 }

@@ -217,6 +217,7 @@ async function book(
       costNanoUsd: 0,
       latencyMs,
       clampedMaxTokens: null,
+      budgetWarnings: [],
     },
   });
 }
@@ -237,6 +238,7 @@ function streamOf({ body, text }: KeptCall, { receipt, ...cached }: Hit): PaidSt
     body: new Blob([body]).stream(),
     headers: {},
     clampedMaxTokens: null,
+    budgetWarnings: [],
     done: Promise.resolve(ok({ receipt, text })),
     cached,
   };

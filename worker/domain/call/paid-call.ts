@@ -68,6 +68,8 @@ export interface CallReceipt {
   latencyMs: number;
   /** max tokens as sent, when the budget lowered it */
   clampedMaxTokens: number | null;
+  /** ids of `warn` budgets that the call took over a limit */
+  budgetWarnings: string[];
 }
 
 /** Attempts of the same call that failed before the one that answered, and what they were billed. */
@@ -104,6 +106,7 @@ export interface PaidStream {
   model: string;
   body: ReadableStream<Uint8Array>;
   clampedMaxTokens: number | null;
+  budgetWarnings: string[];
   /** what the provider's headers say (provider-headers.ts) */
   headers: Record<string, string>;
   done: Promise<Result<PaidStreamEnd, Refusal>>;

@@ -135,7 +135,7 @@ const call = (more: Partial<PaidCallRequest> = {}) => paidCalls(deps()).call(req
 const stream = (more: Partial<PaidCallRequest> = {}) =>
   paidCalls(deps()).stream(request({ stream: true, ...more }));
 
-function budget(limitNanoUsd: number) {
+function budget(limitNanoUsd: number | null, more: Partial<Budget> = {}) {
   const row: Budget = {
     id: 'bud_1',
     scope: { type: 'team' },
@@ -146,6 +146,7 @@ function budget(limitNanoUsd: number) {
     policy: 'block',
     thresholds: [],
     createdAt: new Date(NOW).toISOString(),
+    ...more,
   };
   books.putBudget(row, nowMs);
 }
@@ -270,6 +271,34 @@ describe('a paid call', () => {
       ok: true,
       value: { receipt: { clampedMaxTokens: 1 } },
     });
+  });
+
+  it('B04: is lowered to what one run may take and cost, in the request that is sent', async () => {
+    budget(null, { maxTokensPerRun: INPUT + 20, maxCostPerRunNanoUsd: INPUT + 155 });
+    expect(await call()).toMatchObject({
+      ok: false,
+      error: { limit: 'max_tokens_per_run', limitTokens: INPUT + 20, askedTokens: INPUT + 50 },
+    });
+    const both = await call({ runId: 'run_2', clampable: true });
+    expect(both).toMatchObject({ ok: true, value: { receipt: { clampedMaxTokens: 15 } } });
+    budget(null, { maxTokensPerRun: INPUT + 20 });
+    const choices = { model: 'm', max_tokens: 50, n: 3 };
+    expect(await call({ runId: 'run_3', clampable: true, body: choices })).toMatchObject({
+      ok: true,
+      value: { receipt: { clampedMaxTokens: 6 } },
+    });
+    expect(sent.map(({ body }) => body.max_tokens)).toEqual([15, 6]);
+    budget(null, { maxTokensPerRun: INPUT + 2 });
+    expect(await call({ runId: 'run_4', clampable: true, body: choices })).toMatchObject({
+      error: { limit: 'max_tokens_per_run' },
+    });
+  });
+
+  it('names the budgets that only warn on its receipt, also at the head of a stream', async () => {
+    budget(CEILING - 1, { policy: 'warn' });
+    expect(await call()).toMatchObject({ ok: true, value: { receipt: { budgetWarnings: ['bud_1'] } } });
+    const { paid } = await opened({ runId: 'run_2' });
+    expect(paid.budgetWarnings).toEqual(['bud_1']);
   });
 
   it('stays under its own cost limit: refused, or lowered where that is allowed', async () => {

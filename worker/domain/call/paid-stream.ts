@@ -64,6 +64,7 @@ export async function paidStream(
     model: route.model,
     body: downstream.body,
     clampedMaxTokens: admitted.clampedMaxTokens,
+    budgetWarnings: admitted.budgetWarnings,
     headers: shownHeaders(response.headers, route.connection),
     done,
   });

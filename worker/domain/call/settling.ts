@@ -56,6 +56,7 @@ export async function settle(
     costNanoUsd,
     latencyMs,
     clampedMaxTokens: admitted.clampedMaxTokens,
+    budgetWarnings: admitted.budgetWarnings,
   };
 }
 

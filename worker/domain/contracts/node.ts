@@ -85,6 +85,8 @@ export interface NodeContext<Deps = unknown> {
   tags: string[];
   keyId: string | null;
   memberId: string | null;
+  /** groups of who started the run, as they were then */
+  groupIds: string[];
   signal: AbortSignal;
   /** what is left of the node's time */
   timeoutMs: number;

@@ -85,7 +85,7 @@ describe('a price as people write it', () => {
     ],
     [
       'a service tier without a price',
-      { ...base, serviceTiers: [{ tier: 'flex' }] },
+      { ...base, serviceTiers: [{ tier: 'flex', outputPicoUsdPerToken: 1 }] },
       'serviceTiers.0.inputUsdPerMillionTokens',
     ],
     [

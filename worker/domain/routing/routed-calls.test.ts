@@ -67,6 +67,7 @@ const receipt = (ask: PaidCallRequest): CallReceipt => ({
   costNanoUsd: 100,
   latencyMs: 1,
   clampedMaxTokens: null,
+  budgetWarnings: [],
 });
 function next(ask: PaidCallRequest): Refusal | 'answer' {
   asks.push(ask);
@@ -93,6 +94,7 @@ const calls = (more: Partial<RoutingDeps> = {}) =>
           model,
           body: new ReadableStream(),
           clampedMaxTokens: null,
+          budgetWarnings: [],
           headers: {},
           done,
         });
@@ -239,6 +241,7 @@ describe('a routed call', () => {
       reason: 'budget_exceeded',
       budgetId: null,
       scope: { type: 'call' },
+      limit: 'max_cost_per_run',
       limitNanoUsd: 30,
       spentNanoUsd: 0,
       heldNanoUsd: 0,

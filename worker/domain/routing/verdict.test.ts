@@ -44,6 +44,7 @@ describe('what a refusal means for further attempts', () => {
         reason: 'budget_exceeded',
         budgetId: null,
         scope: { type: 'team' },
+        limit: 'window',
         limitNanoUsd: 1,
         spentNanoUsd: 0,
         heldNanoUsd: 0,

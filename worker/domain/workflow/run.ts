@@ -17,6 +17,8 @@ export interface RunOrder {
   trigger: string;
   keyId: string | null;
   memberId: string | null;
+  /** absent in runs begun before there were groups */
+  groupIds?: string[];
   tags: string[];
   budgetNanoUsd: number | null;
 }

@@ -82,22 +82,27 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
   };
 }
 
-interface Answered extends Pick<CallReceipt, 'runId' | 'provider' | 'model' | 'clampedMaxTokens'> {
+interface Answered extends Pick<
+  CallReceipt,
+  'runId' | 'provider' | 'model' | 'clampedMaxTokens' | 'budgetWarnings'
+> {
   earlier?: Earlier;
 }
 
-/** Which run it was, who answered, and at which attempt. */
+/** Which run it was, who answered, at which attempt, and what the budgets did: lowered it, or only warned (their ids). */
 const runHeaders = ({
   runId,
   provider,
   model,
   clampedMaxTokens,
+  budgetWarnings,
   earlier,
 }: Answered): Record<string, string> => ({
   'x-pm-run-id': runId,
   'x-pm-model': `${provider}/${model}`,
   'x-pm-attempts': String((earlier?.attempts ?? 0) + 1),
   ...(clampedMaxTokens === null ? {} : { 'x-pm-max-tokens-clamped': String(clampedMaxTokens) }),
+  ...(budgetWarnings.length === 0 ? {} : { 'x-pm-budget-warning': budgetWarnings.slice(0, 50).join(',') }),
 });
 
 /** A request that never came to its reservation counts for its key's minute too, and may be refused by it instead. */

@@ -75,7 +75,7 @@ function fallbackOf(c: Context<AppEnv>): string[] {
 
 /** Who pays: the caller as we know him, and his tags. Nothing in a body can choose another budget (B28). */
 export function subjectOf(c: Context<AppEnv>): CallSubject {
-  const { teamId, keyId, memberId, keyTags } = c.get('actor');
+  const { teamId, keyId, memberId, keyTags, groupIds } = c.get('actor');
   const wanted = (c.req.header('x-pm-tags') ?? '')
     .split(',')
     .map((tag) => tag.trim())
@@ -89,5 +89,6 @@ export function subjectOf(c: Context<AppEnv>): CallSubject {
     tags,
     ...(keyId === null ? {} : { keyId }),
     ...(memberId === null ? {} : { memberId }),
+    ...(groupIds.length === 0 ? {} : { groupIds }),
   };
 }

@@ -60,7 +60,7 @@ describe('budgets over HTTP', () => {
     ['scope.id', { ...month, scope: { type: 'key' } }],
     ['scope.id', { ...month, scope: { type: 'prompt_version', id: "prm_1@1' OR 1=1" } }],
     ['scope.id', { ...month, scope: { type: 'team', id: 'team_other' } }],
-    ['window', { ...month, window: 'year' }],
+    ['window', { ...month, window: 'century' }],
     ['timeZone', { ...month, timeZone: 'Mars/Olympus' }],
     ['limitNanoUsd', { ...month, limitNanoUsd: -1 }],
     ['limitNanoUsd', { ...month, limitNanoUsd: 0.5 }],
@@ -68,6 +68,9 @@ describe('budgets over HTTP', () => {
     ['limitNanoUsd', { scope: month.scope, window: 'month' }],
     ['thresholds.0', { ...month, thresholds: [0] }],
     ['anchor.dayOfMonth', { ...month, anchor: { dayOfMonth: 31 } }],
+    ['anchor.month', { ...month, window: 'year', anchor: { month: 13 } }],
+    ['maxTokensPerRun', { ...month, maxTokensPerRun: 0 }],
+    ['maxCostPerRunNanoUsd', { ...month, maxCostPerRunNanoUsd: -1 }],
     ['extra', { ...month, extra: 1 }],
     ['each', { ...month, each: true }],
   ])('refuse a bad %s by its name', async (path, json) => {

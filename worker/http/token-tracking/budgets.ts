@@ -30,6 +30,7 @@ const scope = z.strictObject({
 });
 const timeZone = z.string().max(64).refine(isTimeZone, 'must be an IANA time zone such as "Europe/Berlin"');
 const anchor = z.strictObject({
+  month: z.int().min(1).max(12).optional(),
   dayOfMonth: z.int().min(1).max(28).optional(),
   weekday: z.int().min(1).max(7).optional(),
   hour: z.int().min(0).max(23).optional(),
@@ -39,6 +40,14 @@ const limitNanoUsd = z
   .min(0)
   .nullable()
   .openapi({ description: 'nano-USD; 0 = spend nothing, null = no limit' });
+const maxTokensPerRun = z.int().min(1).max(1_000_000_000).nullable().openapi({
+  description:
+    'the most tokens, input and output together, that one call to a provider may take at worst; null = no limit',
+});
+const maxCostPerRunNanoUsd = z.int().min(0).nullable().openapi({
+  description:
+    'nano-USD that one call to a provider may cost at worst; null = no limit. In a workflow each call of a node counts by itself',
+});
 const thresholds = z
   .array(z.int().min(1).max(1000))
   .max(10)
@@ -71,11 +80,14 @@ export const budgetSchema = z
     window,
     timeZone: z.string(),
     anchor: z.object({
+      month: z.int().optional(),
       dayOfMonth: z.int().optional(),
       weekday: z.int().optional(),
       hour: z.int().optional(),
     }),
     limitNanoUsd: z.int().nullable(),
+    maxTokensPerRun: z.int().nullish(),
+    maxCostPerRunNanoUsd: z.int().nullish(),
     policy,
     thresholds: z.array(z.int()),
     spentNanoUsd: z.int(),
@@ -109,11 +121,15 @@ const create = z.strictObject({
   timeZone: timeZone.optional().openapi({ description: "the team's zone unless told" }),
   anchor: anchor.default({}),
   limitNanoUsd,
+  maxTokensPerRun: maxTokensPerRun.optional(),
+  maxCostPerRunNanoUsd: maxCostPerRunNanoUsd.optional(),
   policy: policy.default('block'),
   thresholds: thresholds.default([...DEFAULT_THRESHOLDS]),
 });
 const change = z.strictObject({
   limitNanoUsd: limitNanoUsd.optional(),
+  maxTokensPerRun: maxTokensPerRun.optional(),
+  maxCostPerRunNanoUsd: maxCostPerRunNanoUsd.optional(),
   policy: policy.optional(),
   thresholds: thresholds.optional(),
   window: window.optional(),
@@ -128,12 +144,15 @@ const invalid = (at: string, message: string) =>
 const noBudget = () => new Refused({ reason: 'not_found', message: 'There is no such budget.' });
 
 /** What an audit row tells of a budget: what people set, not where it stands. */
-const limitsOf = ({ scope, window, timeZone, anchor, limitNanoUsd, policy, thresholds }: Budget) => ({
+const limitsOf = ({ scope, window, timeZone, anchor, limitNanoUsd, policy, thresholds, ...one }: Budget) => ({
   scope,
+  ...(one.each ? { each: true } : {}),
   window,
   timeZone,
   anchor,
   limitNanoUsd,
+  maxTokensPerRun: one.maxTokensPerRun ?? null,
+  maxCostPerRunNanoUsd: one.maxCostPerRunNanoUsd ?? null,
   policy,
   thresholds,
 });

@@ -5,6 +5,7 @@ import { costOf, isContradictory } from '../../domain/cost/cost.ts';
 import { usageSchema } from '../../domain/cost/usage.ts';
 import type { Issue, Refusal } from '../../domain/refusal.ts';
 import type { Services } from '../../services.ts';
+import { groupsOfMembers } from '../../store/groups.ts';
 import { ledgerCostsOf } from '../../store/ledger-page.ts';
 import { namesOf } from '../../store/nouns.ts';
 import { overridesOf } from '../../store/prices.ts';
@@ -69,6 +70,7 @@ export async function bookUsage(
   const known = rows.flatMap(({ runId }) => (runId === undefined ? [] : [runId]));
   const costs = await ledgerCostsOf(db, teamId, { runIds: known, attempt: ATTEMPT });
 
+  const groupsOf = await groupsOfMembers(db, distinct(rows.map((row) => row.memberId)));
   const settlements = rows.map((row): Settlement => {
     const occurredAt = row.occurredAt ?? nowIso;
     const ref = prices.resolve(row.model, [], overrides) ?? { provider: 'external', model: row.model };
@@ -77,7 +79,7 @@ export async function bookUsage(
     return {
       runId: row.runId ?? newId('run'),
       attempt: ATTEMPT,
-      subject: subjectOf(row, actor),
+      subject: subjectOf(row, actor, groupsOf),
       ...ref,
       executionType: row.executionType,
       status: 'succeeded',
@@ -113,13 +115,22 @@ export async function bookUsage(
   });
 }
 
-const subjectOf = (row: UsageLog, { teamId, keyId, memberId, keyTags }: Actor): CallSubject => ({
-  teamId,
-  keyId: keyId ?? undefined,
-  memberId: row.memberId ?? memberId ?? undefined,
-  promptId: row.promptId,
-  tags: [...new Set([...keyTags, ...row.tags])],
-});
+/** A row counts to the groups of the key that sent it and of the member it names; without a name, to its sender's own. */
+function subjectOf(row: UsageLog, actor: Actor, groupsOf: ReadonlyMap<string, string[]>): CallSubject {
+  const { teamId, keyId, memberId, keyTags, groupIds } = actor;
+  const another = row.memberId !== undefined && row.memberId !== memberId ? row.memberId : null;
+  return {
+    teamId,
+    keyId: keyId ?? undefined,
+    memberId: row.memberId ?? memberId ?? undefined,
+    promptId: row.promptId,
+    groupIds:
+      another === null
+        ? groupIds
+        : [...new Set([...(keyId === null ? [] : groupIds), ...(groupsOf.get(another) ?? [])])],
+    tags: [...new Set([...keyTags, ...row.tags])],
+  };
+}
 
 async function refuseMalformed(
   { env, now }: Services,

@@ -18,6 +18,7 @@ export const WINDOW_WORDS: Record<Budget['window'], string> = {
   day: 'per day',
   week: 'per week',
   month: 'per month',
+  year: 'per year',
   total: 'in total',
 };
 
