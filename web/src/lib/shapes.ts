@@ -35,6 +35,9 @@ export type Estimate = Got<Api['token-tracking']['estimate']['$post']>;
 export type Stats = Got<Api['token-tracking']['stats']['$get']>;
 export type Totals = Stats['totals'];
 export type Reconciliation = Got<Api['token-tracking']['reconcile']['$get']>;
+export type Rebuilt = Got<Api['token-tracking']['rebuild']['$post']>;
+export type Invoice = RowOf<Api['token-tracking']['invoices']['$get']>;
+export type InvoiceDifference = Got<Api['token-tracking']['invoices'][':id']['difference']['$get']>;
 export type RunRow = RowOf<Api['runs']['$get']>;
 export type ExecutionRow = RowOf<Api['executions']['$get']>;
 
