@@ -74,6 +74,6 @@ export const STATUS_WORDS = {
   only_ledger: 'Only in the ledger',
 } as const satisfies Record<DifferenceRow['status'], string>;
 
-/** 1234 hundredths of a percent -> "+12.34 %"; null when there is nothing to compare with. */
+/** 1234 hundredths of a percent -> "+12.34 %"; empty when there is nothing to compare with. */
 export const shareText = (basisPoints: number | null): string =>
-  basisPoints === null ? '–' : `${basisPoints > 0 ? '+' : ''}${(basisPoints / 100).toFixed(2)} %`;
+  basisPoints === null ? '' : `${basisPoints > 0 ? '+' : ''}${(basisPoints / 100).toFixed(2)} %`;
