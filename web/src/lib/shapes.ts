@@ -52,3 +52,4 @@ export type ModelRoute = RowOf<Api['routes']['$get']>;
 export type Provider = Got<Api['integrations']['$get']>['providers'][number];
 export type Member = RowOf<Api['teams'][':id']['members']['$get']>;
 export type Invitation = RowOf<Api['teams'][':id']['invitations']['$get']>;
+export type Group = RowOf<Api['teams'][':id']['groups']['$get']>;

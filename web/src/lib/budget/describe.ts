@@ -22,9 +22,24 @@ export const WINDOW_WORDS: Record<Budget['window'], string> = {
   total: 'in total',
 };
 
-/** "Tag acme", "Whole team"; `names` gives ids their names. */
-export const scopeWords = (scope: Scope, names: ReadonlyMap<string, string> = new Map()): string =>
-  scope.id ? `${SCOPE_WORDS[scope.type]} ${names.get(scope.id) ?? scope.id}` : SCOPE_WORDS[scope.type];
+/** "Tag acme", "Whole team", "Prompt version Greeting, version 3"; `names` gives ids their names. */
+export function scopeWords(scope: Scope, names: ReadonlyMap<string, string> = new Map()): string {
+  const { type, id } = scope;
+  if (!id) return SCOPE_WORDS[type];
+  const [, promptId, version] = (type === 'prompt_version' && /^(.+)@(\d+)$/.exec(id)) || [];
+  if (promptId) return `${SCOPE_WORDS[type]} ${names.get(promptId) ?? promptId}, version ${version}`;
+  return `${SCOPE_WORDS[type]} ${names.get(id) ?? id}`;
+}
+
+/** "Each member", "Each API key" */
+export const eachWords = (type: Scope['type']): string =>
+  `Each ${type === 'key' ? SCOPE_WORDS.key : SCOPE_WORDS[type].toLowerCase()}`;
+
+/** What a budget covers; a default is for each of its kind. */
+export const budgetWords = (
+  budget: Pick<Budget, 'scope' | 'each'>,
+  names?: ReadonlyMap<string, string>,
+): string => (budget.each ? eachWords(budget.scope.type) : scopeWords(budget.scope, names));
 
 export type BudgetLevel = 'calm' | 'watch' | 'warning' | 'full';
 
