@@ -50,7 +50,6 @@ export type ApiKeyRow = RowOf<Api['keys']['$get']>;
 export type Connection = RowOf<Api['integrations']['$get']>;
 export type ModelRoute = RowOf<Api['routes']['$get']>;
 export type Provider = Got<Api['integrations']['$get']>['providers'][number];
-export type Group = RowOf<Api['teams'][':id']['groups']['$get']>;
 export type Member = RowOf<Api['teams'][':id']['members']['$get']>;
 export type Invitation = RowOf<Api['teams'][':id']['invitations']['$get']>;
 export type Group = RowOf<Api['teams'][':id']['groups']['$get']>;
