@@ -3,6 +3,7 @@ import type { Admission, Judge } from '../budget/budget.ts';
 import type { Ask, FormatReader, WireFormat } from '../contracts/provider.ts';
 import {
   ceilingOf,
+  isCountable,
   maxOutputOf,
   outputTokensThatFit,
   type CallBounds,
@@ -81,6 +82,7 @@ export async function admit(
     audio: ask.audio,
   });
   const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
+  if (route.price && !isCountable(bounds(asked), route.price)) return err(TOO_DEAR);
   const capped = underMaxCost(request, route, { asked, bounds, choices: ask.choices });
   if (!capped.ok) return capped;
 
@@ -134,6 +136,11 @@ export async function admit(
     startedAtMs,
   });
 }
+
+const TOO_DEAR: Refusal = {
+  reason: 'invalid',
+  issues: [{ path: 'max_tokens', message: 'at this price the call could cost more than $100,000: lower it' }],
+};
 
 /**
  * What the provider's own tools find is billed as input, and nobody knows it before: held at what a call of each brings in at most as
