@@ -43,6 +43,8 @@ export interface Admitted {
   clampedMaxTokens: number | null;
   /** `warn` budgets that it takes over a limit */
   budgetWarnings: string[];
+  /** true = the budget could not be asked and the team lets such calls through: nothing is held */
+  unchecked: boolean;
   startedAtMs: number;
 }
 
@@ -109,7 +111,7 @@ export async function admit(
   });
   if (!held.ok) return held;
 
-  const { clamped, heldNanoUsd, maxOutputTokens, warnings } = held.value;
+  const { clamped, heldNanoUsd, maxOutputTokens, warnings, unchecked = false } = held.value;
   const affordable =
     clamped && price ? outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) : Infinity;
   const room = Math.floor(Math.min(affordable, maxOutputTokens ?? Infinity) / ask.choices);
@@ -133,6 +135,7 @@ export async function admit(
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
     budgetWarnings: warnings,
+    unchecked,
     startedAtMs,
   });
 }
@@ -246,7 +249,7 @@ async function hold(
   judge: Judge,
   deps: PaidCallDeps,
   worst: Worst,
-): Promise<Result<Admission, Refusal>> {
+): Promise<Result<Admission & { unchecked?: boolean }, Refusal>> {
   const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd, rates } = request;
   let answer: Awaited<ReturnType<Judge['reserve']>>;
   try {
@@ -263,6 +266,8 @@ async function hold(
       ttlMs: HOLD_TTL_MS,
     });
   } catch {
+    // A lost yes is taken up by the settlement; without one the settlement counts as late.
+    if (await deps.unchecked.allowed(subject.teamId)) return ok(UNCHECKED);
     // The yes may have been lost on its way: what might be held was never sent, so it must not expire into a debit.
     deps.waitUntil(letGo(request, judge, worst).catch(() => {}));
     return err({ reason: 'budget_unavailable' });
@@ -274,6 +279,15 @@ async function hold(
     return err({ reason: 'conflict', message: `Attempt ${attempt} of ${runId} was already made.` });
   return answer;
 }
+
+const UNCHECKED = {
+  heldNanoUsd: 0,
+  clamped: false,
+  maxOutputTokens: null,
+  repeated: false,
+  warnings: [],
+  unchecked: true,
+};
 
 const letGo = (request: PaidCallRequest, judge: Judge, worst: Worst) =>
   judge.settle({
