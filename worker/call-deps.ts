@@ -20,6 +20,7 @@ import type { RoutingDeps } from './domain/routing/routed-calls.ts';
 import { err, ok, type Result } from './domain/result.ts';
 import { conversionFor, formatOf, providerOf, PROVIDERS } from './providers/registry.ts';
 import type { CoreServices } from './services.ts';
+import { failsOpen, keepUnbooked } from './store/unbooked.ts';
 import { connectionsOf, mayReach, PRIVATE, type LiveConnection } from './store/connections.ts';
 import { railsOf } from './store/guardrails.ts';
 import { firstModelOf, routesOf } from './store/model-routes.ts';
@@ -127,6 +128,10 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);
       },
+    },
+    unchecked: {
+      allowed: (teamId) => failsOpen(services, teamId),
+      keep: (settlement) => keepUnbooked(services, settlement),
     },
     waitUntil,
   };

@@ -5,6 +5,8 @@ import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { proveLedgers } from './prove-ledgers.ts';
+import { retainLedgers } from './retain-ledgers.ts';
+import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
@@ -12,12 +14,14 @@ import { logLine } from '../domain/log-line.ts';
 const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
-  const jobs = {
+  const jobs: Record<string, (services: Services) => Promise<unknown>> = {
     sweepExecutions,
     tickTeams,
+    bookUnbooked,
     sweepDeliveries,
     watchSpend,
     proveLedgers,
+    retainLedgers,
     sweepCachedAnswers,
     sweepKeptAnswers,
   };

@@ -42,8 +42,11 @@ export interface CostLine {
 }
 
 /** The sum of lines in pico-USD, divided by 1,000 and rounded up ONCE. Exact at any size (bigint inside). */
-export function costOfLines(lines: readonly CostLine[]): NanoUsd {
+export const costOfLines = (lines: readonly CostLine[]): NanoUsd => nanoUsd(Number(exactCost(lines)));
+
+/** The same at any size, for who has to know whether it can be counted at all. */
+export function exactCost(lines: readonly CostLine[]): bigint {
   let picoUsd = 0n;
   for (const line of lines) picoUsd += BigInt(line.units) * BigInt(line.picoUsdPerUnit);
-  return nanoUsd(Number((picoUsd + 999n) / 1000n));
+  return (picoUsd + 999n) / 1000n;
 }

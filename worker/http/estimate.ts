@@ -1,7 +1,7 @@
 /** POST /api/token-tracking/estimate: what a call would cost, before it is made. Nothing is reserved and nothing is sent. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { chatInputOf, type ChatInput } from '../domain/cost/chat-input.ts';
-import { maxOutputOf } from '../domain/cost/ceiling.ts';
+import { isCountable, maxOutputOf } from '../domain/cost/ceiling.ts';
 import { estimateOf, type Candidate } from '../domain/cost/estimate.ts';
 import type { Price } from '../domain/cost/price.ts';
 import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
@@ -97,16 +97,23 @@ export const estimate = newRoutes().openapi(
     const history = await outputTokensOfLastRuns(db, { teamId, ...ref, promptId: body.promptId });
     const pricedAt = new Date(now()).toISOString();
     const price = prices.lookup(ref.provider, ref.model, pricedAt, overrides);
+    const bounds = { audio: chat?.audio ?? false };
+    const maxOutputTokens = maxOutputOf(
+      prices.info(ref.provider, ref.model),
+      count.ceilingTokens,
+      body.maxOutputTokens,
+    );
+    if (price && !isCountable({ ...bounds, inputTokens: count.ceilingTokens, maxOutputTokens }, price))
+      throw new Refused({
+        reason: 'invalid',
+        issues: [{ path: 'maxOutputTokens', message: 'at this price it could cost more than $100,000' }],
+      });
     const answer = estimateOf({
       count,
       price,
       history,
-      maxOutputTokens: maxOutputOf(
-        prices.info(ref.provider, ref.model),
-        count.ceilingTokens,
-        body.maxOutputTokens,
-      ),
-      bounds: { audio: chat?.audio ?? false },
+      maxOutputTokens,
+      bounds,
       candidates: candidatesFor(ref.provider, connected, prices, (model) =>
         prices.lookup(model.provider, model.model, pricedAt, overrides),
       ),

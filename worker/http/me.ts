@@ -6,7 +6,16 @@ import { answers, newRoutes } from './routes.ts';
 
 export const roleSchema = z.enum(ROLES);
 export const teamSchema = z
-  .object({ id: z.string(), name: z.string(), timeZone: z.string(), createdAt: z.iso.datetime() })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    timeZone: z.string(),
+    /** older ledger rows are removed (their sums stay); null = none are */
+    ledgerRetentionDays: z.int().nullable(),
+    /** a call whose budget cannot be asked */
+    onBudgetUnavailable: z.enum(['refuse', 'allow']),
+    createdAt: z.iso.datetime(),
+  })
   .openapi('Team');
 
 const meSchema = z

@@ -51,6 +51,26 @@ const withBudget = (fetch: Fetch) =>
   });
 afterEach(() => vi.unstubAllGlobals());
 
+describe('a call that could cost more than can be counted', () => {
+  it('is refused before anything is held, and so is its estimate', async () => {
+    const { fetch } = await makeTeam();
+    expect((await put(fetch, 'sandbox-small', usd('1000000', '1000000'))).status).toBe(200);
+    const call = await fetch('/v1/chat/completions', {
+      json: { model: 'sandbox-small', messages: [{ role: 'user', content: 'hi' }], max_tokens: 100_000_000 },
+    });
+    expect([call.status, (await json(call)).error.param]).toEqual([422, 'max_tokens']);
+    const estimate = await fetch('/api/token-tracking/estimate', {
+      json: { model: 'sandbox-small', text: 'hi', maxOutputTokens: 10_000_000 },
+    });
+    expect([estimate.status, (await json(estimate)).error.param]).toEqual([422, 'maxOutputTokens']);
+    expect(await json(await fetch('/api/token-tracking/reconcile'))).toMatchObject({
+      heldNanoUsd: 0,
+      driftNanoUsd: 0,
+    });
+    expect((await ask(fetch, 'sandbox-small')).status).toBe(200);
+  });
+});
+
 describe("a team's own price", () => {
   it('B14, B15: makes an unpriced model usable under a budget, at that price, also 0, and names its row', async () => {
     serverWith('acme/tiny-llama');

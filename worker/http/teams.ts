@@ -2,13 +2,20 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { isTimeZone } from '../domain/budget/periods.ts';
 import { audit, listAudit } from '../store/audit.ts';
-import { findTeam, insertTeam, updateTeam } from '../store/teams.ts';
+import { findTeam, insertTeam, updateTeam, type TeamSettings } from '../store/teams.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { roleSchema, teamSchema } from './me.ts';
 import { answers, idParam, jsonBody, nameText, newRoutes, pageOf, pageQuery } from './routes.ts';
 
 const timeZone = z.string().max(64).refine(isTimeZone, 'is not a time zone like "Europe/Berlin"');
+const settingsSchema = z.strictObject({
+  name: nameText,
+  timeZone,
+  /** A reported run is remembered for 30 days by the object that books it: rows stay longer than that. */
+  ledgerRetentionDays: z.int().min(31).max(3650).nullable(),
+  onBudgetUnavailable: z.enum(['refuse', 'allow']),
+});
 const ownTeam = z.object({ id: z.string(), name: z.string(), role: roleSchema });
 
 const auditSchema = z
@@ -86,7 +93,8 @@ export const teams = newRoutes()
           ip: c.req.header('cf-connecting-ip') ?? null,
         }),
       ]);
-      return c.json({ id: teamId, ...wanted, createdAt: new Date(nowMs).toISOString() }, 201);
+      const made = (await findTeam(services.db, teamId))!;
+      return c.json({ ...made, createdAt: made.createdAt.toISOString() }, 201);
     },
   )
   .openapi(
@@ -107,10 +115,10 @@ export const teams = newRoutes()
     createRoute({
       method: 'patch',
       path: '/api/teams/{id}',
-      summary: "Change a team's name or time zone",
+      summary: "Change a team's name, time zone, retention, or what happens when its budget cannot be asked",
       request: {
         params: idParam,
-        body: jsonBody(z.strictObject({ name: nameText.optional(), timeZone: timeZone.optional() })),
+        body: jsonBody(settingsSchema.partial()),
       },
       responses: answers(200, 'The team as it is now.', teamSchema),
     }),
@@ -118,20 +126,20 @@ export const teams = newRoutes()
       const services = c.get('services');
       const before = await findTeam(services.db, c.get('actor').teamId);
       if (!before) throw noTeam();
-      const { name = before.name, timeZone = before.timeZone } = c.req.valid('json');
-      const after = { name, timeZone };
-      if (name !== before.name || timeZone !== before.timeZone)
+      const { id: _, createdAt, ...settings } = before;
+      const after: TeamSettings = { ...settings, ...c.req.valid('json') };
+      if (JSON.stringify(after) !== JSON.stringify(settings))
         await services.db.batch([
           updateTeam(services.db, before.id, after),
           audit(services, {
             ...byCaller(c),
             action: 'team.update',
             target: before.id,
-            before: { name: before.name, timeZone: before.timeZone },
+            before: settings,
             after,
           }),
         ]);
-      return c.json({ id: before.id, ...after, createdAt: before.createdAt.toISOString() }, 200);
+      return c.json({ id: before.id, ...after, createdAt: createdAt.toISOString() }, 200);
     },
   )
   .openapi(

@@ -1,7 +1,7 @@
 /** Reading the ledger: newest first, filtered, page by page. */
 import { and, desc, eq, gte, lt, lte, or, sql } from 'drizzle-orm';
 import type { Db } from '../services.ts';
-import { ledger } from './schema.ts';
+import { ledger, run } from './schema.ts';
 
 export interface LedgerFilter {
   executionId?: string;
@@ -189,5 +189,20 @@ export async function ledgerCostsOf(
         eq(ledger.attempt, attempt),
       ),
     );
-  return new Map(rows.map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
+  const found = new Map(rows.map(({ runId, costNanoUsd }) => [runId, costNanoUsd]));
+  const gone = runIds.filter((runId) => !found.has(runId));
+  if (gone.length === 0) return found;
+  // What retention took from the ledger still stands as a run; one attempt is all that a run from outside has.
+  const runs = await db
+    .select({ runId: run.id, costNanoUsd: run.costNanoUsd, seq: run.lastSeq })
+    .from(run)
+    .where(
+      and(
+        eq(run.teamId, teamId),
+        sql`${run.id} IN (SELECT value FROM json_each(${JSON.stringify(gone)}))`,
+        sql`${run.lastSeq} <= (SELECT seq FROM ledger_checkpoint WHERE team_id = ${teamId})`,
+      ),
+    );
+  for (const { runId, costNanoUsd } of runs) found.set(runId, costNanoUsd);
+  return found;
 }

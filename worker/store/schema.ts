@@ -1,6 +1,7 @@
 /** The only schema of D1: every table, drizzle first; migrations/ is made from it by `npm run db:generate`. Each table is described in docs/state.md. */
 import { sql } from 'drizzle-orm';
 import type { Guardrails } from '../domain/guard/guardrails.ts';
+import type { Settlement } from '../domain/budget/budget.ts';
 import type { PriceBody } from '../domain/cost/price-input.ts';
 import type { Route } from '../domain/routing/route.ts';
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -88,6 +89,12 @@ export const organization = sqliteTable('organization', {
   metadata: text('metadata'),
   timeZone: text('time_zone').notNull().default('UTC'),
   plan: text('plan').notNull().default('enterprise'),
+  /** ledger rows older than this are removed, their sum carried forward; null = kept for ever */
+  ledgerRetentionDays: integer('ledger_retention_days'),
+  /** what becomes of a call whose budget cannot be asked: 'refuse' or 'allow' (booked later, flagged) */
+  onBudgetUnavailable: text('on_budget_unavailable', { enum: ['refuse', 'allow'] })
+    .notNull()
+    .default('refuse'),
   createdAt: stamp('created_at').notNull(),
 });
 
@@ -417,6 +424,19 @@ export const ledgerCheckpoint = sqliteTable(
     carriedBefore: time('carried_before'),
   },
   () => [safeMoney('ledger_checkpoint_cost_safe', 'cost_nano_usd')],
+);
+
+/** Settlements of calls that were let through unchecked and could not be booked yet (B22); the minute's job books them. */
+export const unbooked = sqliteTable(
+  'unbooked',
+  {
+    teamId: text('team_id').notNull(),
+    runId: text('run_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    settlement: json<Settlement>('settlement').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.teamId, t.runId, t.attempt] })],
 );
 
 /** An imported invoice of a provider; its charges stand in `invoice_line`. */

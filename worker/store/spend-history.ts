@@ -7,7 +7,7 @@ import {
   project,
   type Projection,
 } from '../domain/budget/projection.ts';
-import type { Span } from './stats.ts';
+import { readCells, type Cell, type Span } from './stats.ts';
 
 /** The dimension of rollups that a scope is summed in; scopes without one have no history here. */
 const DIMENSIONS: Partial<Record<Scope['type'], string>> = {
@@ -22,30 +22,28 @@ const DIMENSIONS: Partial<Record<Scope['type'], string>> = {
 };
 const ROLLUP_MS = 900_000;
 
-export interface SpendCell {
-  key: string;
-  /** `from` of its piece */
-  from: number;
-  costNanoUsd: number;
-}
-
-/** Spend of these keys of a dimension in each piece; pieces without spend are absent. */
-export const spendQuery = (
+/** Spend per key of a dimension in each piece; the pieces stand in order and do not overlap. */
+async function cellsOf(
   db: D1Database,
   teamId: string,
-  { dimension, keys, pieces }: { dimension: string; keys: readonly string[] | null; pieces: readonly Span[] },
-) =>
-  db
-    .prepare(
-      `SELECT rollup.key AS key, p.value ->> 'from' AS "from", sum(cost_nano_usd) AS costNanoUsd
-       FROM json_each(?2) AS p JOIN rollup ON team_id = ?1 AND dimension = ?3
-         AND start >= p.value ->> 'from' AND start < p.value ->> 'to'
-       WHERE ?4 IS NULL OR rollup.key IN (SELECT value FROM json_each(?4))
-       GROUP BY 1, 2`,
-    )
-    .bind(teamId, JSON.stringify(pieces), dimension, keys && JSON.stringify(keys));
+  { dimension, pieces }: { dimension: string; pieces: readonly Span[] },
+): Promise<Cell[]> {
+  if (pieces.length === 0) return [];
+  const span = { from: pieces[0]!.from, to: pieces.at(-1)!.to };
+  return (await readCells(db, teamId, { span, pieces, dimensions: [dimension] }))[0]!;
+}
 
-/** The projection of each budget, by its id; null where there is too little to say. One batch for all of them. */
+/** By "<from of the piece> <key>"; a piece may have been read from several tiers. */
+function costByPiece(cells: readonly Cell[]): Map<string, number> {
+  const cost = new Map<string, number>();
+  for (const { from, key, costNanoUsd } of cells) {
+    const name = `${from} ${key}`;
+    cost.set(name, (cost.get(name) ?? 0) + costNanoUsd);
+  }
+  return cost;
+}
+
+/** The projection of each budget, by its id; null where there is too little to say. */
 export async function projectionsOf(
   db: D1Database,
   teamId: string,
@@ -65,23 +63,18 @@ export async function projectionsOf(
     ...group,
     days: fullDaysBefore(group.timeZone, nowMs),
   }));
-  const answers = asked.length
-    ? await db.batch<SpendCell>(
-        asked.map(({ dimension, days, budgets: of }) =>
-          spendQuery(db, teamId, {
-            dimension,
-            keys: [...new Set(of.map(({ scope }) => scope.id ?? ''))],
-            pieces: days.map(({ startMs, endMs }) => ({ from: startMs / 1000, to: endMs / 1000 })),
-          }),
-        ),
-      )
-    : [];
+  const answers = await Promise.all(
+    asked.map(async ({ dimension, days }) =>
+      cellsOf(db, teamId, {
+        dimension,
+        pieces: days.map(({ startMs, endMs }) => ({ from: startMs / 1000, to: endMs / 1000 })),
+      }),
+    ),
+  );
   const found = new Map<string, Projection | null>(budgets.map(({ id }) => [id, null]));
   const aheadBy = new Map<string, ReturnType<typeof daysAhead>>();
   asked.forEach(({ timeZone, days, budgets: of }, at) => {
-    const cost = new Map(
-      answers[at]!.results.map(({ key, from, costNanoUsd }) => [`${from} ${key}`, costNanoUsd]),
-    );
+    const cost = costByPiece(answers[at]!);
     for (const { id, scope, spentNanoUsd, limitNanoUsd, resetsAt } of of) {
       const endMs = resetsAt === null ? nowMs + HORIZON_MS : Date.parse(resetsAt);
       const name = `${timeZone} ${endMs}`;
@@ -128,25 +121,24 @@ export async function todayAndBefore(
 ): Promise<TodayAndBefore[]> {
   const elapsedMs = Math.ceil((nowMs - midnightMs + 1) / ROLLUP_MS) * ROLLUP_MS;
   const stretch = (startMs: number): Span => ({ from: startMs / 1000, to: (startMs + elapsedMs) / 1000 });
-  const today = await spendQuery(db, teamId, {
-    dimension,
-    keys: null,
-    pieces: [stretch(midnightMs)],
-  }).all<SpendCell>();
-  const loud = today.results.filter(({ costNanoUsd }) => costNanoUsd > leastNanoUsd);
+  const today = costByPiece(await cellsOf(db, teamId, { dimension, pieces: [stretch(midnightMs)] }));
+  const loud = [...today]
+    .map(([name, costNanoUsd]) => ({ key: name.slice(name.indexOf(' ') + 1), costNanoUsd }))
+    .filter(({ costNanoUsd }) => costNanoUsd > leastNanoUsd);
   if (loud.length === 0) return [];
   const keys = loud.map(({ key }) => key);
   const firstMs = days[0]?.startMs ?? midnightMs;
-  const [cells, firsts] = (await db.batch([
-    spendQuery(db, teamId, { dimension, keys, pieces: days.map(({ startMs }) => stretch(startMs)) }),
+  const [cells, firsts] = await Promise.all([
+    cellsOf(db, teamId, { dimension, pieces: days.map(({ startMs }) => stretch(startMs)) }),
     db
       .prepare(
         `SELECT key, min(start) AS first FROM rollup WHERE team_id = ?1 AND dimension = ?2 AND start >= ?3
          AND key IN (SELECT value FROM json_each(?4)) GROUP BY key`,
       )
-      .bind(teamId, dimension, firstMs / 1000, JSON.stringify(keys)),
-  ])) as [D1Result<SpendCell>, D1Result<{ key: string; first: number }>];
-  const cost = new Map(cells.results.map(({ key, from, costNanoUsd }) => [`${from} ${key}`, costNanoUsd]));
+      .bind(teamId, dimension, firstMs / 1000, JSON.stringify(keys))
+      .all<{ key: string; first: number }>(),
+  ]);
+  const cost = costByPiece(cells);
   const firstOf = new Map(firsts.results.map(({ key, first }) => [key, first * 1000]));
   return loud.map(({ key, costNanoUsd }) => ({
     key,

@@ -71,12 +71,25 @@ export async function findTeam(db: Db, teamId: string) {
   return (
     (await db.query.organization.findFirst({
       where: eq(organization.id, teamId),
-      columns: { id: true, name: true, timeZone: true, createdAt: true },
+      columns: {
+        id: true,
+        name: true,
+        timeZone: true,
+        ledgerRetentionDays: true,
+        onBudgetUnavailable: true,
+        createdAt: true,
+      },
     })) ?? null
   );
 }
 
-export const updateTeam = (db: Db, teamId: string, change: { name: string; timeZone: string }) =>
+/** What a team may change of itself. */
+export type TeamSettings = Pick<
+  typeof organization.$inferSelect,
+  'name' | 'timeZone' | 'ledgerRetentionDays' | 'onBudgetUnavailable'
+>;
+
+export const updateTeam = (db: Db, teamId: string, change: TeamSettings) =>
   db.update(organization).set(change).where(eq(organization.id, teamId));
 
 /** Notes the team a session used last: the default for requests that name none. */

@@ -23,7 +23,6 @@ const WORD_BYTES = 39;
 
 /** Text in a header: as it is when it is short printable ASCII, else encoded words, one per line. A line break cannot get out. */
 export function headerText(text: string): string {
-   
   const clean = text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
   if (/^[\x20-\x7e]{0,60}$/.test(clean) && !clean.includes('=?')) return clean;
   const words: string[] = [];

@@ -109,7 +109,7 @@ describe('mail over SMTP, to a real server', () => {
     });
     const { raw } = taken[0]!;
     expect(Math.max(...raw.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(78);
-     
+
     expect(raw).toMatch(/^[\x00-\x7f]*$/);
     expect(raw.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     const { headers, subject, bodies } = readMail(raw);

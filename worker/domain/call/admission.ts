@@ -3,6 +3,7 @@ import type { Admission, Judge } from '../budget/budget.ts';
 import type { Ask, FormatReader, WireFormat } from '../contracts/provider.ts';
 import {
   ceilingOf,
+  isCountable,
   maxOutputOf,
   outputTokensThatFit,
   type CallBounds,
@@ -42,6 +43,8 @@ export interface Admitted {
   clampedMaxTokens: number | null;
   /** `warn` budgets that it takes over a limit */
   budgetWarnings: string[];
+  /** true = the budget could not be asked and the team lets such calls through: nothing is held */
+  unchecked: boolean;
   startedAtMs: number;
 }
 
@@ -81,6 +84,7 @@ export async function admit(
     audio: ask.audio,
   });
   const asked = maxOutputOf(route.info, inputTokens, ask.maxOutputTokens);
+  if (route.price && !isCountable(bounds(asked), route.price)) return err(TOO_DEAR);
   const capped = underMaxCost(request, route, { asked, bounds, choices: ask.choices });
   if (!capped.ok) return capped;
 
@@ -107,7 +111,7 @@ export async function admit(
   });
   if (!held.ok) return held;
 
-  const { clamped, heldNanoUsd, maxOutputTokens, warnings } = held.value;
+  const { clamped, heldNanoUsd, maxOutputTokens, warnings, unchecked = false } = held.value;
   const affordable =
     clamped && price ? outputTokensThatFit(bounds(mostPerChoice), price, heldNanoUsd) : Infinity;
   const room = Math.floor(Math.min(affordable, maxOutputTokens ?? Infinity) / ask.choices);
@@ -131,9 +135,15 @@ export async function admit(
     maxOutputTokens: fits * ask.choices,
     clampedMaxTokens: lowered ? fits : null,
     budgetWarnings: warnings,
+    unchecked,
     startedAtMs,
   });
 }
+
+const TOO_DEAR: Refusal = {
+  reason: 'invalid',
+  issues: [{ path: 'max_tokens', message: 'at this price the call could cost more than $100,000: lower it' }],
+};
 
 /**
  * What the provider's own tools find is billed as input, and nobody knows it before: held at what a call of each brings in at most as
@@ -239,7 +249,7 @@ async function hold(
   judge: Judge,
   deps: PaidCallDeps,
   worst: Worst,
-): Promise<Result<Admission, Refusal>> {
+): Promise<Result<Admission & { unchecked?: boolean }, Refusal>> {
   const { runId, attempt, subject, executionType, clampable, executionLimitNanoUsd, rates } = request;
   let answer: Awaited<ReturnType<Judge['reserve']>>;
   try {
@@ -256,6 +266,8 @@ async function hold(
       ttlMs: HOLD_TTL_MS,
     });
   } catch {
+    // A lost yes is taken up by the settlement; without one the settlement counts as late.
+    if (await deps.unchecked.allowed(subject.teamId)) return ok(UNCHECKED);
     // The yes may have been lost on its way: what might be held was never sent, so it must not expire into a debit.
     deps.waitUntil(letGo(request, judge, worst).catch(() => {}));
     return err({ reason: 'budget_unavailable' });
@@ -267,6 +279,15 @@ async function hold(
     return err({ reason: 'conflict', message: `Attempt ${attempt} of ${runId} was already made.` });
   return answer;
 }
+
+const UNCHECKED = {
+  heldNanoUsd: 0,
+  clamped: false,
+  maxOutputTokens: null,
+  repeated: false,
+  warnings: [],
+  unchecked: true,
+};
 
 const letGo = (request: PaidCallRequest, judge: Judge, worst: Worst) =>
   judge.settle({

@@ -3,7 +3,7 @@
  * price -> ceiling -> reserve -> provider -> usage -> exact cost -> settle. No call reaches a provider without a reservation,
  * and the caller sees its end only after it was settled.
  */
-import type { CallSubject, ExecutionType, Judge } from '../budget/budget.ts';
+import type { CallSubject, ExecutionType, Judge, Settlement } from '../budget/budget.ts';
 import type { GuardedCall } from '../guard/guardrails.ts';
 import type { GuardrailBlocked, RateLimits, RateStanding, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
@@ -166,8 +166,16 @@ export interface PaidCallDeps {
   /** ms since the epoch */
   now(): number;
   timers: Timers;
+  unchecked: Unchecked;
   /** keeps the work alive when the caller is gone */
   waitUntil(work: Promise<unknown>): void;
+}
+
+/** For a team that chose to let calls through while its budget cannot be asked (B22). */
+export interface Unchecked {
+  allowed(teamId: string): Promise<boolean>;
+  /** keeps a settlement that nobody takes now until somebody does; throws when it cannot */
+  keep(settlement: Settlement): Promise<void>;
 }
 
 export interface Timers {

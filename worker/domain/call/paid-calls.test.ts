@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { openaiChat } from '../../providers/formats/openai-chat.ts';
-import type { Budget, Judge } from '../budget/budget.ts';
+import type { Budget, Judge, Settlement } from '../budget/budget.ts';
 import { memoryJudge, MemoryJournal, openBooks } from '../budget/memory-journal.ts';
 import type { ForwardRequest, ProviderFailure } from '../contracts/provider.ts';
 import type { Price } from '../cost/price.ts';
@@ -33,6 +33,9 @@ let price: Price | null;
 let sent: ForwardRequest[];
 let upstream: (request: ForwardRequest) => Promise<Result<Response, ProviderFailure>>;
 let background: Promise<unknown>[];
+let failsOpen: boolean;
+let keepFails: boolean;
+let kept: Settlement[];
 let timers: { atMs: number; task: () => void; stopped: boolean }[];
 
 beforeEach(() => {
@@ -43,6 +46,9 @@ beforeEach(() => {
   price = PRICE;
   sent = [];
   background = [];
+  failsOpen = false;
+  keepFails = false;
+  kept = [];
   timers = [];
   upstream = async () => ok(answer());
 });
@@ -90,6 +96,13 @@ const deps = (): PaidCallDeps => ({
   guard: async () => null,
   now: () => nowMs,
   timers: { after: (ms, task) => schedule(ms, task) },
+  unchecked: {
+    allowed: async () => failsOpen,
+    keep: async (settlement) => {
+      if (keepFails) throw new Error('D1 is away');
+      kept.push(settlement);
+    },
+  },
   waitUntil: (work) => void background.push(work),
 });
 
@@ -213,6 +226,32 @@ describe('a paid call', () => {
     expect(sent).toHaveLength(0);
     expect(totals()).toEqual({ spent: 0, held: 0 });
     expect(books.expire(NOW + 10 * 60_000)).toBe(0);
+  });
+
+  it('B22: goes through unchecked where the team chose so, is booked late and says so', async () => {
+    failsOpen = true;
+    const real = judge;
+    judge = { ...real, reserve: () => Promise.reject(new Error('overloaded')) };
+    const answer = await call();
+    expect(answer).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: COST } } });
+    expect(totals()).toEqual({ spent: COST, held: 0 });
+    expect(journal.entries[0]!.settlement.flags).toEqual(['unchecked', 'late']);
+  });
+
+  it('B22: an unchecked call whose settlement nobody takes is kept for later, and is no success when it cannot be', async () => {
+    failsOpen = true;
+    const real = judge;
+    const away = () => Promise.reject(new Error('overloaded'));
+    judge = { ...real, reserve: away, settle: away };
+    expect(await call()).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: COST } } });
+    expect(kept).toMatchObject([{ runId: 'run_1', costNanoUsd: COST, flags: ['unchecked'] }]);
+    expect(await real.settle(kept[0]!)).toMatchObject({ costNanoUsd: COST, repeated: false });
+
+    keepFails = true;
+    expect(await call({ runId: 'run_2' })).toMatchObject({
+      ok: false,
+      error: { reason: 'budget_unavailable' },
+    });
   });
 
   it('is refused when it was already made', async () => {

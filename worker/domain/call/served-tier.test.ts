@@ -62,6 +62,7 @@ async function settlementOf(body: object) {
     guard: async () => null,
     now: () => NOW,
     timers: { after: () => () => {} },
+    unchecked: { allowed: async () => false, keep: async () => {} },
     waitUntil: () => {},
   };
   const request: PaidCallRequest = {

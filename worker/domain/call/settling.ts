@@ -41,10 +41,22 @@ export async function settle(
   deps: PaidCallDeps,
 ): Promise<CallReceipt | null> {
   const settlement = settlementOf(admitted, outcome, deps.now());
-  if (!(await tried(admitted, settlement, { waits: TRIES_MS, deps }))) {
+  if (!(await tried(admitted, settlement, { waits: admitted.unchecked ? [0] : TRIES_MS, deps }))) {
+    if (admitted.unchecked && (await kept(settlement, deps))) return receiptOf(admitted, settlement);
     deps.waitUntil(tried(admitted, settlement, { waits: LATER_TRIES_MS, deps }));
     return null;
   }
+  return receiptOf(admitted, settlement);
+}
+
+/** Nothing is held for an unchecked call, so no expiry would ever book it. */
+const kept = (settlement: Settlement, { unchecked }: PaidCallDeps): Promise<boolean> =>
+  unchecked.keep(settlement).then(
+    () => true,
+    () => false,
+  );
+
+function receiptOf(admitted: Admitted, settlement: Settlement): CallReceipt {
   const { runId, attempt, provider, model, usage, source, costNanoUsd, latencyMs } = settlement;
   return {
     runId,
@@ -94,7 +106,11 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
     costNanoUsd: billed && price ? costOf(usage, price, priceOfModel) : 0,
     usage,
     source,
-    flags: price ? [...flags, ...assumptionsOf(usage, price, priceOfModel)] : flags,
+    flags: [
+      ...flags,
+      ...(price ? assumptionsOf(usage, price, priceOfModel) : []),
+      ...(admitted.unchecked ? ['unchecked'] : []),
+    ],
     priced: price !== null,
     priceId: price && priceIdOf(price, usage),
     rawUsage: raw,

@@ -135,6 +135,7 @@ async function told(
     guard: async () => null,
     now: () => NOW,
     timers: { after: () => () => {} },
+    unchecked: { allowed: async () => false, keep: async () => {} },
     waitUntil: (work) => void background.push(work),
   };
   const paid = await paidCalls(deps).stream({

@@ -1,5 +1,5 @@
 /** The worst case of a call: no usage within these bounds can cost more. A reservation holds it, an estimate shows it as `max`. */
-import { costOfLines, type CostLine, type NanoUsd } from '../money.ts';
+import { costOfLines, exactCost, type CostLine, type NanoUsd } from '../money.ts';
 import { feeLines, fullRates, type FullRates } from './cost.ts';
 import type { ModelInfo, Price } from './price.ts';
 import { variantOf } from './service-tier.ts';
@@ -36,10 +36,19 @@ export interface RoundBounds {
 /** Above this no known model answers; stands in where neither max output nor context window is known. */
 export const UNKNOWN_MAX_OUTPUT_TOKENS = 128_000;
 
-/** The ceiling of a whole call in nano-USD: every rate of every reachable tier at its dearest. */
-export function ceilingOf(bounds: CallBounds, price: Price): NanoUsd {
+/** $100,000: no call is worth more, and what many of them hold together still is a safe number. */
+export const MOST_PER_CALL_NANO_USD = 100_000_000_000_000;
+
+/** The ceiling of a whole call in nano-USD: every rate of every reachable tier at its dearest. Throws RangeError beyond what numbers hold. */
+export const ceilingOf = (bounds: CallBounds, price: Price): NanoUsd => costOfLines(linesOf(bounds, price));
+
+/** False = its worst case is so dear that it is refused before it is counted: absurd prices and limits meet in it. */
+export const isCountable = (bounds: CallBounds, price: Price): boolean =>
+  exactCost(linesOf(bounds, price)) <= BigInt(MOST_PER_CALL_NANO_USD);
+
+function linesOf(bounds: CallBounds, price: Price): CostLine[] {
   const { fixed, perOutputToken } = worstOf(bounds, price);
-  return costOfLines([...fixed, { units: bounds.maxOutputTokens, picoUsdPerUnit: perOutputToken }]);
+  return [...fixed, { units: bounds.maxOutputTokens, picoUsdPerUnit: perOutputToken }];
 }
 
 /** The part of the ceiling that the input alone costs (ReserveRequest.inputNanoUsd). */
