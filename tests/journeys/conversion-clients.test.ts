@@ -395,54 +395,62 @@ describe('a caller who leaves a converted stream', () => {
 });
 
 describe('a workflow', () => {
-  it.each(['anthropic', 'gemini'] as const)('runs a prompt node on %s at its exact cost', async (provider) => {
-    const { model, costNanoUsd } = PROVIDERS[provider];
-    const at = { x: 0, y: 0 };
-    const made = await server.api('POST', '/api/workflows', {
-      name: `Asks ${provider}`,
-      nodes: [
-        { id: 'start', kind: 'trigger', position: at, config: { on: 'api' } },
-        {
-          id: 'ask',
-          kind: 'prompt',
-          position: at,
-          config: { model, system: 'Be short.', prompt: 'Greet {{ trigger.name }}', maxTokens: 200 },
-        },
-        {
-          id: 'shape',
-          kind: 'prompt',
-          position: at,
-          config: { model, prompt: 'Which city? {{ nodes.ask.text }}', responseSchema: schema, maxTokens: 200 },
-        },
-        { id: 'keep', kind: 'output', position: at, config: { value: '{{ nodes.shape.json }}' } },
-      ],
-      edges: [
-        { id: 'e1', source: 'start', target: 'ask' },
-        { id: 'e2', source: 'ask', target: 'shape' },
-        { id: 'e3', source: 'shape', target: 'keep' },
-      ],
-      settings: {},
-    });
-    expect([made.status, made.body]).toEqual([201, expect.anything()]);
-    const { executionId } = (
-      await server.api('POST', `/api/workflows/${made.body.id}/trigger`, { input: { name: 'Ada' } })
-    ).body;
-    const { body: execution } = await eventually(
-      () => server.api('GET', `/api/executions/${executionId}`),
-      ({ body }) => ['completed', 'failed', 'cancelled', 'needs_review'].includes(body.status),
-    );
-    expect([execution.status, execution.costNanoUsd]).toEqual(['completed', 2 * costNanoUsd]);
-    const outputs = (await server.api('GET', `/api/outputs?executionId=${executionId}`)).body.data;
-    expect(outputs).toHaveLength(1);
-    const rows = await eventually(
-      () => server.api('GET', `/api/token-tracking/ledger?executionId=${executionId}`),
-      ({ body }) => body.data.length === 2,
-    );
-    for (const row of rows.body.data)
-      expect(row).toMatchObject({ provider, model, costNanoUsd, source: 'reported', executionId });
-    expect(upstream.received.at(-1)!.kind).toBe<Kind>(provider === 'gemini' ? 'gemini' : 'messages');
-    expect(JSON.stringify(outputs)).toContain('Köln');
-  });
+  it.each(['anthropic', 'gemini'] as const)(
+    'runs a prompt node on %s at its exact cost',
+    async (provider) => {
+      const { model, costNanoUsd } = PROVIDERS[provider];
+      const at = { x: 0, y: 0 };
+      const made = await server.api('POST', '/api/workflows', {
+        name: `Asks ${provider}`,
+        nodes: [
+          { id: 'start', kind: 'trigger', position: at, config: { on: 'api' } },
+          {
+            id: 'ask',
+            kind: 'prompt',
+            position: at,
+            config: { model, system: 'Be short.', prompt: 'Greet {{ trigger.name }}', maxTokens: 200 },
+          },
+          {
+            id: 'shape',
+            kind: 'prompt',
+            position: at,
+            config: {
+              model,
+              prompt: 'Which city? {{ nodes.ask.text }}',
+              responseSchema: schema,
+              maxTokens: 200,
+            },
+          },
+          { id: 'keep', kind: 'output', position: at, config: { value: '{{ nodes.shape.json }}' } },
+        ],
+        edges: [
+          { id: 'e1', source: 'start', target: 'ask' },
+          { id: 'e2', source: 'ask', target: 'shape' },
+          { id: 'e3', source: 'shape', target: 'keep' },
+        ],
+        settings: {},
+      });
+      expect([made.status, made.body]).toEqual([201, expect.anything()]);
+      const { executionId } = (
+        await server.api('POST', `/api/workflows/${made.body.id}/trigger`, { input: { name: 'Ada' } })
+      ).body;
+      const { body: execution } = await eventually(
+        () => server.api('GET', `/api/executions/${executionId}`),
+        ({ body }) => ['completed', 'failed', 'cancelled', 'needs_review'].includes(body.status),
+      );
+      expect([execution.status, execution.costNanoUsd]).toEqual(['completed', 2 * costNanoUsd]);
+      const outputs = (await server.api('GET', `/api/outputs?executionId=${executionId}`)).body.data;
+      expect(outputs).toHaveLength(1);
+      const rows = await eventually(
+        () => server.api('GET', `/api/token-tracking/ledger?executionId=${executionId}`),
+        ({ body }) => body.data.length === 2,
+      );
+      for (const row of rows.body.data)
+        expect(row).toMatchObject({ provider, model, costNanoUsd, source: 'reported', executionId });
+      expect(upstream.received.at(-1)!.kind).toBe<Kind>(provider === 'gemini' ? 'gemini' : 'messages');
+      expect(JSON.stringify(outputs)).toContain('Köln');
+    },
+  );
 });
 
 describe('behind all of them', () => {
