@@ -322,8 +322,9 @@ describe.each(['openai', 'anthropic'] as const)('the Gemini client in front of %
     const { models } = google();
     for (const status of [400, 429, 503]) {
       const request = { model, contents: `fail with ${status}` };
-      for (const ask of [models.generateContent, models.generateContentStream]) {
-        const error = await caught(ask.call(models, request));
+      const asks = [() => models.generateContent(request), () => models.generateContentStream(request)];
+      for (const ask of asks) {
+        const error = await caught(ask());
         expect(error).toBeInstanceOf(ApiError);
         expect([error.status, error.message]).toEqual([
           status,
