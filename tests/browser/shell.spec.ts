@@ -19,6 +19,20 @@ const PAGES = [
   ['/settings/members', 'members'],
   ['/settings/api-keys', 'api-keys'],
   ['/settings/provider-keys', 'provider-keys'],
+  ['/settings/routing', 'routing'],
+  ['/settings/guardrails', 'guardrails'],
+  ['/settings/notifications', 'notifications'],
+  ['/settings/webhooks', 'webhooks'],
+] as const;
+/** Dialogs that are opened by one button of a page. */
+const DIALOGS = [
+  ['/settings/api-keys', 'api-keys', 'Edit the key Reader'],
+  ['/settings/api-keys', 'api-keys', 'Rotate the key Reader'],
+  ['/settings/routing', 'routing', 'Edit the route smart'],
+  ['/settings/notifications', 'notifications', 'New channel'],
+  ['/settings/webhooks', 'webhooks', 'Edit CRM hook'],
+  ['/settings/members', 'members', 'Edit the group Sales'],
+  ['/dashboard/budgets', 'budgets', 'New budget'],
 ] as const;
 
 test('SHELL-1 the palette opens with Ctrl K, goes where it is told, and gives the focus back', async ({
@@ -81,19 +95,22 @@ test('SET-2 the chosen theme is in the first byte of the page', async ({ page })
 
 for (const scheme of ['light', 'dark'] as const) {
   test(`no page breaks an accessibility rule (${scheme})`, async ({ page }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(480_000);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-    const check = async (path: string, name: string) => {
-      await open(page, path, name);
+    const keepsTheRules = async (what: string) => {
       const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
       expect
         .soft(
           violations.map(
             ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
           ),
-          path,
+          what,
         )
         .toEqual([]);
+    };
+    const check = async (path: string, name: string) => {
+      await open(page, path, name);
+      await keepsTheRules(path);
     };
     for (const [path, name] of PUBLIC) await check(path, name);
     await signUp(page);
@@ -114,8 +131,34 @@ for (const scheme of ['light', 'dark'] as const) {
       thresholds: [50, 100],
     });
     await answer(page, 'POST', '/api/keys', { name: 'Reader', role: 'viewer' });
+    await answer(page, 'POST', '/api/routes', {
+      name: 'smart',
+      strategy: 'weighted',
+      targets: [{ model: 'sandbox-small', weight: 3 }, { model: 'sandbox-large' }],
+    });
+    await answer(page, 'PUT', '/api/guardrails', {
+      allowedModels: ['sandbox-*'],
+      deniedModels: ['gpt-*'],
+      maxInputTokens: 100_000,
+      blockedPatterns: [{ name: 'projects', pattern: 'project * falcon' }],
+    });
+    await answer(page, 'POST', '/api/notification-channels', {
+      type: 'webhook',
+      name: 'CRM hook',
+      url: 'https://hooks.example.com/prompt-manage',
+    });
+    const { team } = await answer<{ team: { id: string } }>(page, 'GET', '/api/me');
+    await answer(page, 'POST', `/api/teams/${team.id}/groups`, { name: 'Sales' });
     for (const [path, name] of PAGES) await check(path, name);
     await check(`/dashboard/prompts/${id}`, 'prompt');
+    for (const [path, name, button] of DIALOGS) {
+      await open(page, path, name);
+      await page.getByRole('button', { name: button, exact: true }).first().click();
+      const dialog = page.getByRole('dialog');
+      await expect(dialog).toBeVisible();
+      for (const folded of await dialog.locator('details:not([open]) > summary').all()) await folded.click();
+      await keepsTheRules(`${path}, ${button}`);
+    }
   });
 }
 

@@ -46,6 +46,7 @@ export type Channel = ChannelList['data'][number];
 export type ChannelKind = ChannelList['kinds'][number];
 export type Delivery = RowOf<Api['notification-channels'][':id']['deliveries']['$get']>;
 
+export type Guardrails = Got<Api['guardrails']['$get']>;
 export type ApiKeyRow = RowOf<Api['keys']['$get']>;
 export type Connection = RowOf<Api['integrations']['$get']>;
 export type ModelRoute = RowOf<Api['routes']['$get']>;

@@ -9,6 +9,7 @@ import Activity from '@lucide/svelte/icons/activity';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import Plug from '@lucide/svelte/icons/plug';
+import Shield from '@lucide/svelte/icons/shield';
 import Split from '@lucide/svelte/icons/split';
 import User from '@lucide/svelte/icons/user';
 import Users from '@lucide/svelte/icons/users';
@@ -71,6 +72,12 @@ export const SETTINGS: Place[] = [
     label: 'Routing',
     icon: Split,
     keywords: ['routes', 'fallback', 'retry', 'weights'],
+  },
+  {
+    href: '/settings/guardrails',
+    label: 'Guardrails',
+    icon: Shield,
+    keywords: ['forbid', 'allowed models', 'blocked texts', 'redaction'],
   },
   {
     href: '/settings/notifications',

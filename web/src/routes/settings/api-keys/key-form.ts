@@ -1,5 +1,5 @@
 /** What the dialogs of a key hold while somebody types, and what is sent of it. */
-import type { ApiProblem } from '$lib/api.ts';
+import { limitOf, listOf } from '$lib/fields.ts';
 import type { ApiKeyRow } from '$lib/shapes.ts';
 import type { Role } from '$domain/access/roles.ts';
 
@@ -48,22 +48,6 @@ export function formOf(key: ApiKeyRow | null): KeyForm {
   };
 }
 
-/** Lines or commas; each once. */
-export const listOf = (text: string): string[] => [
-  ...new Set(
-    text
-      .split(/[\n,]/)
-      .map((one) => one.trim())
-      .filter(Boolean),
-  ),
-];
-/** An empty field is none; what is no number is sent as it is, so that the server says so at its field. */
-export function limitOf(text: string): number | string | null {
-  const plain = text.trim().replaceAll(',', '');
-  if (plain === '') return null;
-  return /^\d+$/.test(plain) ? Number(plain) : plain;
-}
-
 /** The body of POST and PATCH, without the role. */
 export function bodyOf(form: KeyForm, nowMs: number) {
   const allowed = listOf(form.allowedModels);
@@ -110,7 +94,3 @@ export function rotationOf(key: ApiKeyRow, nowMs: number) {
 /** KEY-5: nobody has called with it for 30 days. */
 export const isUnused = (key: ApiKeyRow, nowMs: number): boolean =>
   nowMs - Date.parse(key.lastUsedAt ?? key.createdAt) > UNUSED_DAYS * DAY_MS;
-
-/** What the server said of one field, or of one entry of its list. */
-export const issueAt = (problem: ApiProblem | null, path: string): string | undefined =>
-  problem?.issues.find((issue) => issue.path === path || issue.path.startsWith(`${path}.`))?.message;
