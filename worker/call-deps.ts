@@ -4,7 +4,7 @@ import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
 import { guarded } from './domain/call/guarding.ts';
 import type { CallRoute, PaidCallDeps, RouteAsk } from './domain/call/paid-call.ts';
-import { resolveModel, soldAs } from './domain/call/resolve-model.ts';
+import { resolveModel, resolveSpoken, soldAs } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
 import type {
   InputCountRequest,
@@ -147,14 +147,8 @@ function wayOf(
   if (format === undefined) return resolveModel(model, ways, prices);
   const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
   const native = ways.filter((way) => formatsOf(way).includes(format));
-  return (
-    resolveModel(model, native, prices) ??
-    resolveModel(
-      model,
-      ways.filter((way) => conversionFor(format, formatsOf(way)) !== null),
-      prices,
-    )
-  );
+  const convertible = ways.filter((way) => conversionFor(format, formatsOf(way)) !== null);
+  return resolveSpoken(model, { native, convertible }, prices);
 }
 
 /** What the router needs; its breakers live in this isolate's memory. */
