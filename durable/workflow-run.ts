@@ -7,7 +7,8 @@ import { DurableObject } from 'cloudflare:workers';
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
 import { err, type Result } from '../worker/domain/result.ts';
 import { planOf } from '../worker/domain/workflow/plan.ts';
-import { DEFAULT_RUN_MS, Progress, type Command } from '../worker/domain/workflow/progress.ts';
+import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
+import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
 import type { RunDeps, RunObject, RunOrder, RunView } from '../worker/domain/workflow/run.ts';
 import { ENDED, type RunState } from '../worker/domain/workflow/state.ts';
 import { runNode } from './node-attempt.ts';
@@ -121,7 +122,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     #begin(order: RunOrder): void {
       this.#change(
-        (progress, nowMs) => progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS),
+        (progress, nowMs) =>
+          progress.start(nowMs, { timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS }),
         order,
       );
     }
@@ -131,7 +133,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (this.#store.order()) this.#change(event);
       else
         this.#change((progress, nowMs) => {
-          const started = progress.start(nowMs, order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS);
+          const started = progress.start(nowMs, {
+            timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS,
+          });
           const after = event(progress, nowMs) ?? [];
           return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
         }, order);

@@ -55,6 +55,8 @@ export interface NodeType<Config = unknown, Deps = unknown> {
   handles: readonly string[];
   /** for kinds whose handles follow from their config (switch) */
   handlesOf?(config: Record<string, unknown>): readonly string[];
+  /** true = begins with its first live input and ignores later ones (merge); default false: it waits for all */
+  joinsAny?(config: Record<string, unknown>): boolean;
   /** 'inline' = pure and cheap, evaluated without a hop; 'io' = runs under a lease; 'scope' and 'wait' belong to the engine itself */
   execution: 'inline' | 'io' | 'scope' | 'wait';
   /** may it safely run twice? (engine.md rule 5) */

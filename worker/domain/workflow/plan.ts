@@ -22,6 +22,8 @@ export interface PlanNode {
   isMap: boolean;
   /** pure and cheap: needs no lease deadline */
   isInline: boolean;
+  /** begins with the first live way that leads to it, not with the last */
+  joinsAny: boolean;
   idempotent: boolean;
   paid: boolean;
   onError: 'stop' | 'continue' | 'error';
@@ -52,6 +54,7 @@ export function planOf(definition: Definition, kinds: NodeKinds): Plan {
       isTrigger: kind.category === 'trigger',
       isMap: kind.execution === 'scope',
       isInline: kind.execution !== 'io',
+      joinsAny: kind.joinsAny?.(node.config) ?? false,
       idempotent: typeof kind.idempotent === 'function' ? kind.idempotent(node.config) : kind.idempotent,
       paid: kind.paid,
       onError: node.onError ?? settings.onError ?? 'stop',

@@ -9,6 +9,7 @@ export interface TargetDraft {
   connection: string;
   weight: string;
   timeoutSeconds: string;
+  idleSeconds: string;
   maxAttempts: string;
 }
 
@@ -28,6 +29,7 @@ export const emptyTarget = (): TargetDraft => ({
   connection: '',
   weight: '',
   timeoutSeconds: '',
+  idleSeconds: '',
   maxAttempts: '',
 });
 
@@ -42,6 +44,7 @@ export const draftOf = (route: ModelRoute | null): RouteDraft => ({
     connection: target.connection ?? '',
     weight: text(target.weight),
     timeoutSeconds: text(target.timeoutMs && target.timeoutMs / 1000),
+    idleSeconds: text(target.idleTimeoutMs && target.idleTimeoutMs / 1000),
     maxAttempts: text(target.maxAttempts),
   })) ?? [emptyTarget(), emptyTarget()],
   maxAttempts: String(route?.retry.maxAttempts ?? 2),
@@ -64,6 +67,7 @@ export const bodyOf = ({ name, strategy, targets, maxAttempts, baseMs, maxMs }: 
     connection: target.connection || undefined,
     weight: strategy === 'weighted' ? number(target.weight) : undefined,
     timeoutMs: number(target.timeoutSeconds, 1000),
+    idleTimeoutMs: number(target.idleSeconds, 1000),
     maxAttempts: number(target.maxAttempts),
   })),
   retry: { maxAttempts: number(maxAttempts), baseMs: number(baseMs), maxMs: number(maxMs) },
