@@ -87,6 +87,7 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/integrations/connect': 'connection.manage',
   'POST /api/integrations/test': 'connection.manage',
   'POST /api/integrations/disconnect': 'connection.manage',
+  'GET /api/integrations/:id/dependents': 'connection.manage',
   'GET /api/routes': 'team.read',
   'POST /api/routes': 'connection.manage',
   'PATCH /api/routes/:id': 'connection.manage',

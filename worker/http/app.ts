@@ -6,6 +6,7 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
+import { connectionDependents } from './connection-dependents.ts';
 import { dataSources } from './data-sources.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
@@ -119,6 +120,7 @@ export function createApp() {
     .route('/', promptRuns)
     .route('/', runs)
     .route('/', integrations)
+    .route('/', connectionDependents)
     .route('/', openaiGateway)
     .route('/', responsesGateway)
     .route('/', embeddingsGateway)

@@ -37,6 +37,12 @@ export const failed = (
   retryAfterMs: number | null = null,
 ): ProviderFailure => ({ reason: 'provider_failed', failure, status, message, retryAfterMs, body });
 
+export const CANCELLED = failed('unknown', 0, 'The call was cancelled.');
+export const TOO_LATE = 'It did not answer in time.';
+/** A signal that ran out of time, rather than one whose caller left. */
+export const timedOut = (signal: AbortSignal): boolean =>
+  signal.aborted && (signal.reason as Error | undefined)?.name === 'TimeoutError';
+
 const BROKEN = 'The connection broke before it answered.';
 const UNREACHABLE = failed('not_sent', 0, 'It could not be reached.');
 
