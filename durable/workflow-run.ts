@@ -5,12 +5,19 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
-import { err, type Result } from '../worker/domain/result.ts';
-import { planOf } from '../worker/domain/workflow/plan.ts';
+import { err, ok, type Result } from '../worker/domain/result.ts';
+import { frameKey, planOf } from '../worker/domain/workflow/plan.ts';
 import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
 import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
-import type { RunDeps, RunObject, RunOrder, RunView } from '../worker/domain/workflow/run.ts';
-import { ENDED, type RunState } from '../worker/domain/workflow/state.ts';
+import type {
+  NodePlace,
+  NotDecided,
+  RunDeps,
+  RunObject,
+  RunOrder,
+  RunView,
+} from '../worker/domain/workflow/run.ts';
+import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
 import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
 import { runView } from './run-view.ts';
@@ -22,6 +29,7 @@ const HEARTBEAT_MS = 10_000;
 /** After this many nodes in one go, the others on this isolate get their turn. */
 const TURN = 200;
 
+type Place = { frame: string; node: string };
 type RunCommand = Extract<Command, { do: 'run' }>;
 /** What one event writes, in one transaction: null when it came too late. */
 type Event = (progress: Progress, nowMs: number) => Command[] | null;
@@ -76,6 +84,41 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         return progress.resume(nowMs);
       });
       return this.#told();
+    }
+
+    async approve({ decision, ...at }: NodePlace & { decision: 'approved' | 'rejected' }) {
+      return this.#decide(at, (progress, nowMs, place) =>
+        progress.settled(nowMs, { ...place, for: 'approval' }, { handle: decision }),
+      );
+    }
+
+    async review({ decision, output, ...at }: NodePlace & { decision: 'done' | 'retry'; output?: unknown }) {
+      return this.#decide(
+        at,
+        (progress, nowMs, place) => progress.decided(nowMs, place, decision),
+        ({ frame, node }) => decision === 'done' && this.#store.putOutput(frame, node, output ?? null),
+      );
+    }
+
+    /** `write`: what the decision's successors must find, written in its transaction. */
+    async #decide(
+      { nodeId, itemPath }: NodePlace,
+      event: (progress: Progress, nowMs: number, place: Place) => Command[] | null,
+      write: (place: Place) => unknown = () => {},
+    ): Promise<Result<ExecutionStatus, NotDecided>> {
+      if (!this.#store.order()) return err('no_node');
+      const plan = this.#machine().plan.nodes.get(nodeId);
+      const frame = plan && frameKey(plan.scope, itemPath);
+      if (!plan || frame === undefined || !this.#store.hasFrame(frame)) return err('no_node');
+      const place = { frame, node: nodeId };
+      const taken = this.#change((progress, nowMs) => {
+        const commands = event(progress, nowMs, place);
+        if (commands !== null) write(place);
+        return commands;
+      });
+      if (!taken) return err('nothing_to_decide');
+      this.#reporter.node(frame, nodeId);
+      return ok(await this.#told());
     }
 
     async poke(): Promise<boolean> {
@@ -282,9 +325,12 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError });
         });
       } else {
-        const { output, handle, stored } = outcome.value;
+        const { output, handle, stored, wait } = outcome.value;
         taken = this.#change(
-          (progress, nowMs) => progress.finished(nowMs, command, handle ?? null),
+          (progress, nowMs) =>
+            wait && (wait.untilMs === null || wait.untilMs > nowMs)
+              ? progress.waits(nowMs, command, wait.for, wait.untilMs)
+              : progress.finished(nowMs, command, handle ?? null),
           undefined,
           () => {
             this.#store.putOutput(frame, node, output);

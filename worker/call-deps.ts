@@ -137,11 +137,13 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
   };
 }
 
+export type WayAsk = Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat };
+
 /** The connection that is meant. Who speaks the format comes first; the others are spoken to in theirs, where it can be told so. */
-function wayOf(
+export function wayOf(
   { prices }: CoreServices,
   connections: readonly LiveConnection[],
-  { model, connection, format }: Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat },
+  { model, connection, format }: WayAsk,
 ) {
   const ways = connections.filter(({ id }) => connection === undefined || id === connection);
   if (format === undefined) return resolveModel(model, ways, prices);

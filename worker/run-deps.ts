@@ -4,15 +4,19 @@ import type { RunDeps } from './domain/workflow/run.ts';
 import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import type { Services } from './services.ts';
+import { mayReach } from './store/connections.ts';
 import { readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
 import { CouldNotAsk } from './store/judge.ts';
 
 export function runDeps(services: Services): RunDeps {
-  const { env, db, now, newId, team } = services;
+  const { env, db, now, newId, team, providerDeps } = services;
   const nodeDeps: NodeDeps = {
     runPrompt: promptRunner(services),
     readRows: (query) => readRows({ db, files: env.FILES }, query),
+    fetch: providerDeps.fetch,
+    listens: providerDeps.listens,
+    mayReach: (url) => mayReach(services, url),
   };
   return {
     now,

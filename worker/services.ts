@@ -6,8 +6,10 @@ import {
   inputCounter,
   providerDeps,
   routingDeps,
+  wayOf,
   type InputCount,
   type InputCountAsk,
+  type WayAsk,
 } from './call-deps.ts';
 import { cachedCalls } from './domain/call/cached-calls.ts';
 import type { PaidCalls } from './domain/call/paid-call.ts';
@@ -70,6 +72,11 @@ export interface Services extends CoreServices {
   paidCalls: PaidCalls;
   /** where a target leads; what `breakers` are kept by */
   placeOf: RoutingDeps['placeOf'];
+  /** where a model leads among some of a team's connections, as a paid call would find it */
+  wayAmong(
+    connections: readonly LiveConnection[],
+    ask: WayAsk,
+  ): { connection: LiveConnection; model: string } | null;
   /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
   runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
@@ -131,6 +138,7 @@ export function services(env: Env): Services {
       providerDeps: toProviders,
       paidCalls: calls,
       placeOf: routing.placeOf,
+      wayAmong: (connections, ask) => wayOf(core, connections, ask),
       countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),

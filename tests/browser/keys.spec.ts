@@ -1,6 +1,6 @@
 import { expect, test, type Page } from '@playwright/test';
 import { openaiServer } from '../contracts/openai-server.ts';
-import { answer, open, ready, signUp } from './people.ts';
+import { answer, newPrompt, open, ready, signUp } from './people.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
 test.beforeEach(({ page }) => signUp(page).then(() => undefined));
@@ -181,6 +181,51 @@ test.describe('a provider', () => {
     await expect(row).toHaveAttribute('data-status', 'failed');
     await expect(row).toContainText('It could not be reached.');
     await provider.start();
+  });
+
+  test('PK-4 is not disconnected before it is said what uses it, and where that goes on', async ({
+    page,
+  }) => {
+    await answer(page, 'POST', '/api/integrations/connect', {
+      provider: 'openai-compatible',
+      apiKey: KEY,
+      baseUrl: `${provider.origin()}/v1`,
+      free: true,
+    });
+    const route = { name: 'safe', targets: [{ model: 'qwen' }, { model: 'sandbox-small' }] };
+    await answer(page, 'POST', '/api/routes', route);
+    const prompt = await newPrompt(page, { prompt: 'Hi', model: 'llama3' });
+    const config = { model: 'qwen', prompt: 'Hi' };
+    const { id: workflow } = await answer<{ id: string }>(page, 'POST', '/api/workflows', {
+      name: 'Qualify leads',
+      nodes: [
+        { id: 'start', kind: 'trigger', config: { on: 'manual' } },
+        { id: 'ask', kind: 'prompt', config },
+      ],
+      edges: [{ id: 'e', source: 'start', target: 'ask' }],
+    });
+
+    await open(page, '/settings/provider-keys', 'provider-keys');
+    const disconnect = page.getByRole('button', { name: 'Disconnect openai-compatible default' });
+    await disconnect.click();
+    const dialog = page.getByRole('dialog');
+    const refused = dialog.getByTestId('dependents-refused');
+    await expect(refused.getByTestId('dependent-row')).toHaveCount(2);
+    await expect(refused.locator(`[data-id="${prompt}"]`)).toHaveAttribute('data-kind', 'prompt');
+    await expect(refused.getByRole('link', { name: 'Qualify leads' })).toHaveAttribute(
+      'href',
+      `/dashboard/workflows/${workflow}`,
+    );
+    const going = dialog.getByTestId('dependents-going');
+    await expect(going).toContainText('Route safe');
+    await expect(going).toContainText('sandbox-small');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(disconnect).toBeFocused();
+
+    await disconnect.click();
+    await dialog.getByRole('button', { name: 'Disconnect' }).click();
+    await expect(page.getByTestId('connection-row')).toHaveCount(0);
   });
 });
 

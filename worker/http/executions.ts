@@ -54,6 +54,18 @@ const nodeSchema = z
     output: z.unknown().optional(),
     outputPreview: z.string().optional(),
     error: runError.optional(),
+    wait: z
+      .looseObject({
+        for: z.enum(['retry', 'budget', 'delay', 'approval', 'workflow']),
+        /** approval: what the person is asked */
+        message: z.string().optional(),
+        /** workflow: the execution it waits for */
+        executionId: z.string().optional(),
+        /** null = until it comes */
+        until: z.string().nullable(),
+      })
+      .optional()
+      .openapi({ description: 'what a waiting node waits for' }),
     ...spendFields,
   })
   .openapi('ExecutionNode');
@@ -75,8 +87,9 @@ const triggerSchema = z.strictObject({
   input: z.unknown().optional(),
   version: z.enum(['draft', 'published']).optional(),
 });
-const stateSchema = z.object({ executionId: z.string(), status });
-const none = (id: string) => new Refused({ reason: 'not_found', message: `There is no execution "${id}".` });
+export const stateSchema = z.object({ executionId: z.string(), status });
+export const noExecution = (id: string) =>
+  new Refused({ reason: 'not_found', message: `There is no execution "${id}".` });
 
 /** An execution as it is answered: the run's own word where there is one, else the index row's. */
 function shown(row: ExecutionRow, view: RunView | null) {
@@ -106,7 +119,7 @@ async function orderOf(c: Context<AppEnv>, id: string): Promise<RunOrder> {
   const { db, env } = c.get('services');
   const row = await findExecution(db, c.get('actor').teamId, id);
   const order = row && (await loadOrders({ db, files: env.FILES }, [id])).get(id);
-  if (!order) throw none(id);
+  if (!order) throw noExecution(id);
   return order;
 }
 
@@ -228,7 +241,7 @@ export const executions = newRoutes()
       const { id } = c.req.valid('param');
       const { db, env } = c.get('services');
       const row = await findExecution(db, c.get('actor').teamId, id);
-      if (!row) throw none(id);
+      if (!row) throw noExecution(id);
       const view = await runObject(env, id).view(c.req.valid('query'));
       const input = row.inputRef ? await (await env.FILES.get(row.inputRef))?.json() : row.input;
       return c.json({ ...shown(row, view), input: (input ?? null) as unknown }, 200);

@@ -3,7 +3,8 @@ import type { LiveMessage } from '../budget/team.ts';
 import type { Definition } from './definition.ts';
 import type { Expressions } from './expression.ts';
 import type { NodeKinds } from './graph.ts';
-import type { ExecutionStatus, NodeStatus, RunError } from './state.ts';
+import type { Result } from '../result.ts';
+import type { ExecutionStatus, NodeStatus, NodeWait, RunError } from './state.ts';
 
 /** Everything a run is pinned to when it starts. */
 export interface RunOrder {
@@ -21,6 +22,8 @@ export interface RunOrder {
   groupIds?: string[];
   tags: string[];
   budgetNanoUsd: number | null;
+  /** how many workflows called each other down to this one; absent = 0, nobody called it */
+  depth?: number;
 }
 
 /** One output on its way to D1; unique by (execution, node, itemKey). */
@@ -70,6 +73,8 @@ export interface NodeView {
   /** the output was too large to show; its beginning */
   outputPreview?: string;
   error?: RunError;
+  /** what it waits for, and until when (null = until it comes) */
+  wait?: NodeWait & { until: string | null };
   inputTokens: number;
   outputTokens: number;
   costNanoUsd: number;
@@ -92,6 +97,14 @@ export interface RunView {
   nextCursor: string | null;
 }
 
+/** A node of a run: inside maps with the indexes of its items, outermost first. */
+export interface NodePlace {
+  nodeId: string;
+  itemPath: number[];
+}
+/** There is no such node (or item), or it waits for no such decision. */
+export type NotDecided = 'no_node' | 'nothing_to_decide';
+
 /** What a run's object answers over RPC. Every method may be called twice. */
 export interface RunObject {
   /** Begins the run, or goes on with one that has begun; returns once the start is saved. */
@@ -101,6 +114,14 @@ export interface RunObject {
   cancel(order: RunOrder): Promise<ExecutionStatus>;
   pause(order: RunOrder): Promise<ExecutionStatus>;
   resume(order: RunOrder, change: { budgetNanoUsd?: number | null }): Promise<ExecutionStatus>;
+  /** A person's answer to an approval. */
+  approve(
+    answer: NodePlace & { decision: 'approved' | 'rejected' },
+  ): Promise<Result<ExecutionStatus, NotDecided>>;
+  /** What a person knows of a node in `needs_review`: it is `done` (with this output), or is to run once more. */
+  review(
+    answer: NodePlace & { decision: 'done' | 'retry'; output?: unknown },
+  ): Promise<Result<ExecutionStatus, NotDecided>>;
   /** Looks after what is due and what was lost; false when the run has not begun. */
   poke(): Promise<boolean>;
 }

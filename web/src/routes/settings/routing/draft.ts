@@ -72,10 +72,3 @@ export const bodyOf = ({ name, strategy, targets, maxAttempts, baseMs, maxMs }: 
   })),
   retry: { maxAttempts: number(maxAttempts), baseMs: number(baseMs), maxMs: number(maxMs) },
 });
-
-/** "75%" of first choices for each target of a weighted route. */
-export function sharesOf(targets: readonly { weight?: number }[]): string[] {
-  const weights = targets.map(({ weight }) => weight ?? 1);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => (total === 0 ? '0%' : `${Math.round((weight / total) * 100)}%`));
-}
