@@ -768,7 +768,7 @@ export const deliveryTry = sqliteTable(
 );
 
 // ---- around ----
-/** Answers kept for Idempotency-Key; a row without an answer is still being worked on. */
+/** Answers kept for Idempotency-Key; a row without a status is still being worked on. */
 export const idempotency = sqliteTable(
   'idempotency',
   {
@@ -777,7 +777,10 @@ export const idempotency = sqliteTable(
     route: text('route').notNull(),
     bodyHash: text('body_hash').notNull(),
     status: integer('status'),
+    /** headers and body, sealed; null and no `file_key` = the answer is not kept */
     body: text('body'),
+    /** where a larger one stands in R2. Beside a `body` it is an earlier answer's, for the sweeper */
+    fileKey: text('file_key'),
     createdAt: time('created_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
