@@ -378,7 +378,7 @@ export const rollup = sqliteTable(
   ],
 );
 
-const coarserRollup = (name: string) =>
+const coarserRollup = (name: string, { byKey = false } = {}) =>
   sqliteTable(
     name,
     {
@@ -393,12 +393,14 @@ const coarserRollup = (name: string) =>
     },
     (t) => [
       primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
-      index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start),
+      ...(byKey ? [index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start)] : []),
       safeMoney(`${name}_cost_safe`, 'cost_nano_usd'),
     ],
   );
-/** The same sums per hour and per day (UTC). Triggers on `rollup` keep them (migrations/*_rollup_tiers.sql), so whoever writes a quarter of an hour writes all three. */
-export const rollupHour = coarserRollup('rollup_hour');
+/** The same sums per hour, six hours and day (UTC). Triggers on `rollup` keep them (migrations/*_clustered_rollups.sql), so whoever writes a quarter of an hour writes all four. */
+export const rollupHour = coarserRollup('rollup_hour', { byKey: true });
+/** A day of any zone is a few of these and some hours, where the day (UTC) never fits into it. */
+export const rollupSixHours = coarserRollup('rollup_six_hours');
 export const rollupDay = coarserRollup('rollup_day');
 
 /**
@@ -793,7 +795,7 @@ export const deliveryTry = sqliteTable(
 );
 
 // ---- around ----
-/** Answers kept for Idempotency-Key; a row without an answer is still being worked on. */
+/** Answers kept for Idempotency-Key; a row without a status is still being worked on. */
 export const idempotency = sqliteTable(
   'idempotency',
   {
@@ -802,7 +804,10 @@ export const idempotency = sqliteTable(
     route: text('route').notNull(),
     bodyHash: text('body_hash').notNull(),
     status: integer('status'),
+    /** headers and body, sealed; null and no `file_key` = the answer is not kept */
     body: text('body'),
+    /** where a larger one stands in R2. Beside a `body` it is an earlier answer's, for the sweeper */
+    fileKey: text('file_key'),
     createdAt: time('created_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],
