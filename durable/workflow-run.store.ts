@@ -6,6 +6,7 @@ import type {
   MapState,
   NodeState,
   NodeStatus,
+  NodeWait,
   ProgressState,
   RunState,
 } from '../worker/domain/workflow/state.ts';
@@ -38,6 +39,9 @@ const VERSIONS = [
    CREATE TABLE item (frame TEXT NOT NULL, node TEXT NOT NULL, first INTEGER NOT NULL, items TEXT NOT NULL, PRIMARY KEY (frame, node, first)) STRICT, WITHOUT ROWID;
    CREATE TABLE part (frame TEXT NOT NULL, node TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (frame, node, part)) STRICT;
    CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL) STRICT;`,
+  `ALTER TABLE node ADD COLUMN wait TEXT;
+   ALTER TABLE map DROP COLUMN in_doubt;
+   CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
 ];
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
@@ -139,6 +143,9 @@ export class WorkflowRunStore implements ProgressState {
     this.#keep(frame);
     return frame;
   }
+  hasFrame(key: string): boolean {
+    return this.#frames.has(key) || this.#all('SELECT 1 FROM frame WHERE key = ?', key).length > 0;
+  }
   #keep(frame: FrameState): void {
     if (this.#frames.size >= LIVE_FRAMES)
       for (const [key] of this.#frames) if (key !== '' && this.#frames.delete(key)) break;
@@ -165,10 +172,10 @@ export class WorkflowRunStore implements ProgressState {
   }
   putNode(frame: FrameState, nodeId: string, node: NodeState): void {
     this.#exec(
-      `INSERT INTO node (frame, node, item, status, attempts, token, due_ms, handle, started_ms, ended_ms, error)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO node (frame, node, item, status, attempts, token, due_ms, handle, started_ms, ended_ms, error, wait)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (frame, node) DO UPDATE SET status = excluded.status, attempts = excluded.attempts, token = excluded.token,
-         due_ms = excluded.due_ms, handle = excluded.handle, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, error = excluded.error`,
+         due_ms = excluded.due_ms, handle = excluded.handle, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, error = excluded.error, wait = excluded.wait`,
       frame.key,
       nodeId,
       frame.path.at(-1) ?? -1,
@@ -180,6 +187,7 @@ export class WorkflowRunStore implements ProgressState {
       node.startedMs,
       node.endedMs,
       text(node.error),
+      text(node.wait),
     );
   }
   nodesIn(...statuses: NodeStatus[]) {
@@ -207,7 +215,6 @@ export class WorkflowRunStore implements ProgressState {
             active: Number(row.active),
             concurrency: Number(row.concurrency),
             onItemError: row.on_item_error as MapState['onItemError'],
-            inDoubt: row.in_doubt === 1,
           }
         : null;
       this.#maps.set(key, map);
@@ -217,8 +224,8 @@ export class WorkflowRunStore implements ProgressState {
   putMap(frame: string, node: string, map: MapState): void {
     this.#maps.set(`${frame}|${node}`, map);
     this.#exec(
-      `INSERT INTO map (frame, node, total, next, active, concurrency, on_item_error, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (frame, node) DO UPDATE SET next = excluded.next, active = excluded.active, in_doubt = excluded.in_doubt`,
+      `INSERT INTO map (frame, node, total, next, active, concurrency, on_item_error) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (frame, node) DO UPDATE SET next = excluded.next, active = excluded.active`,
       frame,
       node,
       map.total,
@@ -226,7 +233,6 @@ export class WorkflowRunStore implements ProgressState {
       map.active,
       map.concurrency,
       map.onItemError,
-      map.inDoubt ? 1 : 0,
     );
   }
   openFrames(parent: string, scope: string): string[] {
@@ -240,6 +246,21 @@ export class WorkflowRunStore implements ProgressState {
     return this.#all(
       `SELECT map.frame, map.node FROM map JOIN node USING (frame, node) WHERE map.next < map.total AND node.status = 'running'`,
     ).map((row) => ({ frame: String(row.frame), node: String(row.node) }));
+  }
+  isInDoubt(parent: string, scope: string): boolean {
+    const one = `SELECT 1 FROM frame WHERE parent = ? AND scope = ? AND status = 'needs_review' LIMIT 1`;
+    return this.#all(one, parent, scope).length > 0;
+  }
+  motion() {
+    const waits: NodeWait['for'][] = [];
+    for (const row of this.#all(
+      `SELECT n.status, n.wait FROM node n LEFT JOIN map m USING (frame, node)
+       WHERE n.status IN ('queued', 'running', 'waiting') AND (n.status = 'waiting' OR (n.status = 'running' AND m.total IS NULL))`,
+    )) {
+      if (row.status === 'running') return { running: true, waits: [] };
+      waits.push(parse<NodeWait>(row.wait!)?.for ?? 'retry');
+    }
+    return { running: false, waits };
   }
   /** Stands in chunks, so that a hundred thousand items are never one row. */
   putItems(frame: string, node: string, items: unknown[]): void {
@@ -435,9 +456,10 @@ export class WorkflowRunStore implements ProgressState {
       startedAt: iso(state.startedMs),
       endedAt: iso(state.endedMs),
       ...(state.handle === null ? {} : { handle: state.handle }),
-      ...(row.output === null ? {} : { output: JSON.parse(String(row.output)) as unknown }),
+      ...(row.output === null || !began ? {} : { output: JSON.parse(String(row.output)) as unknown }),
       ...(first === null ? {} : { outputPreview: first }),
       ...(state.error === null ? {} : { error: state.error }),
+      ...(state.wait ? { wait: { ...state.wait, until: iso(state.dueMs) } } : {}),
       inputTokens: Number(row.input_tokens),
       outputTokens: Number(row.output_tokens),
       costNanoUsd: Number(row.cost_nano_usd),
@@ -469,5 +491,6 @@ function nodeOf(row: Row): NodeState {
     startedMs: row.started_ms as number | null,
     endedMs: row.ended_ms as number | null,
     error: parse(row.error!),
+    wait: parse(row.wait!),
   };
 }

@@ -4,7 +4,7 @@ import { waitUntil } from 'cloudflare:workers';
 import { isPrivateHost } from './domain/access/private-address.ts';
 import { guarded } from './domain/call/guarding.ts';
 import type { CallRoute, PaidCallDeps, RouteAsk } from './domain/call/paid-call.ts';
-import { resolveModel, soldAs } from './domain/call/resolve-model.ts';
+import { resolveModel, resolveSpoken, soldAs } from './domain/call/resolve-model.ts';
 import { refusalOfFailure } from './domain/call/settling.ts';
 import type {
   InputCountRequest,
@@ -137,24 +137,20 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
   };
 }
 
+export type WayAsk = Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat };
+
 /** The connection that is meant. Who speaks the format comes first; the others are spoken to in theirs, where it can be told so. */
-function wayOf(
+export function wayOf(
   { prices }: CoreServices,
   connections: readonly LiveConnection[],
-  { model, connection, format }: Pick<RouteAsk, 'model' | 'connection'> & { format?: WireFormat },
+  { model, connection, format }: WayAsk,
 ) {
   const ways = connections.filter(({ id }) => connection === undefined || id === connection);
   if (format === undefined) return resolveModel(model, ways, prices);
   const formatsOf = ({ provider }: LiveConnection) => providerOf(provider)?.formats ?? [];
   const native = ways.filter((way) => formatsOf(way).includes(format));
-  return (
-    resolveModel(model, native, prices) ??
-    resolveModel(
-      model,
-      ways.filter((way) => conversionFor(format, formatsOf(way)) !== null),
-      prices,
-    )
-  );
+  const convertible = ways.filter((way) => conversionFor(format, formatsOf(way)) !== null);
+  return resolveSpoken(model, { native, convertible }, prices);
 }
 
 /** What the router needs; its breakers live in this isolate's memory. */

@@ -6,8 +6,10 @@ import {
   inputCounter,
   providerDeps,
   routingDeps,
+  wayOf,
   type InputCount,
   type InputCountAsk,
+  type WayAsk,
 } from './call-deps.ts';
 import { cachedCalls } from './domain/call/cached-calls.ts';
 import type { PaidCalls } from './domain/call/paid-call.ts';
@@ -40,6 +42,7 @@ import { ranksFromAssets } from './store/ranks.ts';
 import { teamJudge, teamStub } from './store/judge.ts';
 import type { LiveConnection } from './store/connections.ts';
 import * as schema from './store/schema.ts';
+import { sha256Of } from './store/sha256.ts';
 
 export type Db = DrizzleD1Database<typeof schema>;
 
@@ -69,6 +72,11 @@ export interface Services extends CoreServices {
   paidCalls: PaidCalls;
   /** where a target leads; what `breakers` are kept by */
   placeOf: RoutingDeps['placeOf'];
+  /** where a model leads among some of a team's connections, as a paid call would find it */
+  wayAmong(
+    connections: readonly LiveConnection[],
+    ask: WayAsk,
+  ): { connection: LiveConnection; model: string } | null;
   /** one run of a prompt, of the library or written in place: for the API and for workflow nodes */
   runPrompt(request: RunPromptRequest): Promise<Result<PromptRun, Refusal>>;
   streamPrompt(request: RunPromptRequest): Promise<Result<PromptStream, Refusal>>;
@@ -92,11 +100,6 @@ const counterOf = (assets: Fetcher | undefined): TokenCounter =>
     contextWindowOf: ({ provider, model }) => prices.info(provider, model)?.contextWindow ?? null,
     patience: () => scheduler.wait(2_000).then(() => null),
   }));
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Buffer.from(digest).toString('hex');
-}
 
 const made = new WeakMap<object, Services>();
 
@@ -122,7 +125,7 @@ export function services(env: Env): Services {
     const deps = callDeps(core, toProviders);
     const routing = routingDeps(core);
     // Inside the router: what is kept belongs to the model that an attempt is for.
-    const cached = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256 });
+    const cached = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256Of });
     const calls = routedCalls(cached, routing);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),
@@ -135,6 +138,7 @@ export function services(env: Env): Services {
       providerDeps: toProviders,
       paidCalls: calls,
       placeOf: routing.placeOf,
+      wayAmong: (connections, ask) => wayOf(core, connections, ask),
       countInput: inputCounter(core, toProviders, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),

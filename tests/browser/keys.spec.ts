@@ -1,6 +1,6 @@
 import { expect, test, type Page } from '@playwright/test';
 import { openaiServer } from '../contracts/openai-server.ts';
-import { answer, open, signUp } from './people.ts';
+import { answer, newPrompt, open, ready, signUp } from './people.ts';
 
 test.use({ permissions: ['clipboard-read', 'clipboard-write'] });
 test.beforeEach(({ page }) => signUp(page).then(() => undefined));
@@ -67,6 +67,61 @@ test('KEY-4 a viewer key reads and may not write', async ({ page, playwright, ba
   await program.dispose();
 });
 
+test('KEY-5 a key that nobody used for 30 days is pointed out, not a day before', async ({ page }) => {
+  await answer(page, 'POST', '/api/keys', { name: 'Old import', role: 'viewer' });
+  const DAY_MS = 24 * 3600 * 1000;
+  for (const [days, told] of [
+    [29, 0],
+    [31, 1],
+  ] as const) {
+    await page.clock.setFixedTime(Date.now() + days * DAY_MS);
+    await open(page, '/settings/profile', 'profile');
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await ready(page, 'api-keys');
+    await expect(page.getByTestId('key-row')).toHaveCount(1);
+    await expect(page.getByTestId('key-unused')).toHaveCount(told);
+  }
+});
+
+test('KEY-6 a rotated key has the settings of the old one, and both work until one is deleted', async ({
+  page,
+  request,
+}) => {
+  const settings = {
+    role: 'viewer',
+    tags: ['acme'],
+    requestsPerMinute: 50,
+    tokensPerMinute: 9_000,
+    cacheTtlSeconds: 300,
+    allowedModels: ['sandbox-*'],
+    deniedModels: ['sandbox-large'],
+    maxInputTokens: 4_000,
+  };
+  const { key: before } = await answer<{ key: string }>(page, 'POST', '/api/keys', {
+    name: 'CRM',
+    ...settings,
+  });
+  const works = async (key: string) =>
+    (await request.get('/api/me', { headers: { authorization: `Bearer ${key}` } })).status();
+  await open(page, '/settings/api-keys', 'api-keys');
+  await page.getByRole('button', { name: 'Rotate the key CRM' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Rotate key' }).click();
+  const after = (await dialog.getByTestId('new-key').textContent())!;
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  expect(after).not.toBe(before);
+  expect([await works(before), await works(after)]).toEqual([200, 200]);
+  const { data } = await answer<{ data: { name: string }[] }>(page, 'GET', '/api/keys');
+  expect(data).toHaveLength(2);
+  expect(data.find(({ name }) => name === 'CRM (rotated)')).toMatchObject(settings);
+
+  await page.getByRole('button', { name: 'Delete the key CRM', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Delete key' }).click();
+  await expect(page.getByTestId('key-row')).toHaveCount(1);
+  await expect(async () => expect(await works(before)).toBe(401)).toPass({ timeout: 5000 });
+  expect(await works(after)).toBe(200);
+});
+
 /** A provider on loopback that takes one key. */
 const KEY = 'sk-right-key-0123456789';
 const provider = openaiServer(({ url, headers }) => {
@@ -126,6 +181,51 @@ test.describe('a provider', () => {
     await expect(row).toHaveAttribute('data-status', 'failed');
     await expect(row).toContainText('It could not be reached.');
     await provider.start();
+  });
+
+  test('PK-4 is not disconnected before it is said what uses it, and where that goes on', async ({
+    page,
+  }) => {
+    await answer(page, 'POST', '/api/integrations/connect', {
+      provider: 'openai-compatible',
+      apiKey: KEY,
+      baseUrl: `${provider.origin()}/v1`,
+      free: true,
+    });
+    const route = { name: 'safe', targets: [{ model: 'qwen' }, { model: 'sandbox-small' }] };
+    await answer(page, 'POST', '/api/routes', route);
+    const prompt = await newPrompt(page, { prompt: 'Hi', model: 'llama3' });
+    const config = { model: 'qwen', prompt: 'Hi' };
+    const { id: workflow } = await answer<{ id: string }>(page, 'POST', '/api/workflows', {
+      name: 'Qualify leads',
+      nodes: [
+        { id: 'start', kind: 'trigger', config: { on: 'manual' } },
+        { id: 'ask', kind: 'prompt', config },
+      ],
+      edges: [{ id: 'e', source: 'start', target: 'ask' }],
+    });
+
+    await open(page, '/settings/provider-keys', 'provider-keys');
+    const disconnect = page.getByRole('button', { name: 'Disconnect openai-compatible default' });
+    await disconnect.click();
+    const dialog = page.getByRole('dialog');
+    const refused = dialog.getByTestId('dependents-refused');
+    await expect(refused.getByTestId('dependent-row')).toHaveCount(2);
+    await expect(refused.locator(`[data-id="${prompt}"]`)).toHaveAttribute('data-kind', 'prompt');
+    await expect(refused.getByRole('link', { name: 'Qualify leads' })).toHaveAttribute(
+      'href',
+      `/dashboard/workflows/${workflow}`,
+    );
+    const going = dialog.getByTestId('dependents-going');
+    await expect(going).toContainText('Route safe');
+    await expect(going).toContainText('sandbox-small');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(disconnect).toBeFocused();
+
+    await disconnect.click();
+    await dialog.getByRole('button', { name: 'Disconnect' }).click();
+    await expect(page.getByTestId('connection-row')).toHaveCount(0);
   });
 });
 

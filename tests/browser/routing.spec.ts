@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { open, signUp } from './people.ts';
+import { answer, newPrompt, open, signUp } from './people.ts';
 
 test('ROUTE-1 a route is made with its wrong target named, answers under its name, is changed and deleted', async ({
   page,
@@ -45,4 +45,58 @@ test('ROUTE-1 a route is made with its wrong target named, answers under its nam
   await row.getByRole('button', { name: 'Delete the route smart' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete route' }).click();
   await expect(page.getByTestId('empty-first-use')).toBeVisible();
+});
+
+test('ROUTE-2 routes stand in a group of their own where models are picked, priced as their first model; a step has fallbacks', async ({
+  page,
+}) => {
+  await signUp(page);
+  const targets = [{ model: 'sandbox-large' }, { model: 'sandbox-small' }];
+  await answer(page, 'POST', '/api/routes', { name: 'smart', targets });
+  const prompt = await newPrompt(page, { prompt: 'Say hello.', model: 'sandbox-large', maxTokens: 100 });
+  await open(page, `/dashboard/prompts/${prompt}`, 'prompt');
+  const preview = page.getByTestId('cost-preview');
+  await expect(preview).toHaveAttribute('data-layer', 'server');
+  const asModel = await preview.getAttribute('data-value');
+  const picker = page.getByRole('combobox', { name: 'Model' });
+  await expect(picker.locator('optgroup[label="Routes"] option')).toHaveText(
+    'smart · sandbox-large, then sandbox-small',
+  );
+  await picker.selectOption('smart');
+  await expect(page.getByText('A route: sandbox-large, then sandbox-small.')).toBeVisible();
+  await expect(preview).toHaveAttribute('data-value', asModel!);
+  await page.getByRole('button', { name: 'Save and run' }).click();
+  await expect(page.getByTestId('run-status')).toHaveAttribute('data-status', 'succeeded');
+
+  const { id } = await answer<{ id: string }>(page, 'POST', '/api/workflows', {
+    name: 'With fallback',
+    nodes: [
+      { id: 'start', kind: 'trigger', config: { on: 'manual' } },
+      {
+        id: 'ask',
+        kind: 'prompt',
+        position: { x: 320, y: 0 },
+        config: { model: 'sandbox-500', prompt: 'Hi', maxTokens: 5 },
+      },
+    ],
+    edges: [{ id: 'e', source: 'start', target: 'ask' }],
+  });
+  await open(page, `/dashboard/workflows/${id}`, 'workflow');
+  await page.locator('[data-testid="canvas-node"][data-kind="prompt"]').click();
+  const editor = page.getByTestId('node-editor');
+  const group = editor.getByRole('group', { name: 'If it fails' });
+  await group.getByRole('button', { name: 'Add fallback' }).click();
+  await expect(group.getByRole('combobox', { name: 'Fallback 1' })).toHaveValue('smart');
+  await group.getByRole('button', { name: 'Add fallback' }).click();
+  await group.getByRole('combobox', { name: 'Fallback 2' }).selectOption('sandbox-small');
+  await group.getByRole('button', { name: 'Remove fallback 1' }).click();
+  await expect(group.getByRole('combobox', { name: 'Fallback 1' })).toHaveValue('sandbox-small');
+  await page.getByTestId('run-workflow-btn').click();
+  await expect(page.getByTestId('execution-status')).toHaveText('Completed');
+  const { nodes } = await answer<{ nodes: { config: { fallback?: string[] } }[] }>(
+    page,
+    'GET',
+    `/api/workflows/${id}`,
+  );
+  expect(nodes[1]!.config.fallback).toEqual(['sandbox-small']);
 });

@@ -78,6 +78,7 @@ const SCRIPTS: Record<string, Script> = {
     response.writeHead(200, STREAM).write(firstWords(kind));
     setTimeout(() => response.destroy(), 50);
   },
+  stalls: ({ kind }, response) => void response.writeHead(200, STREAM).write(firstWords(kind)),
   stops: ({ kind }, response) => void response.writeHead(200, STREAM).end(firstWords(kind)),
   half_event: ({ kind }, response) =>
     void response.writeHead(200, STREAM).end(`${firstWords(kind)}data: {"choices":[{"del`),
@@ -177,6 +178,35 @@ async function expectRun(
   return rows.body.data[0];
 }
 
+/** The stream's last event is an error in the format's own shape. */
+function expectErrorEvent(kind: Kind, stream: string, message: RegExp) {
+  const last = stream
+    .trim()
+    .split(/\r?\n\r?\n/)
+    .at(-1)!;
+  const told = JSON.parse(/^data: (.*)$/m.exec(last)![1]!);
+  if (kind === 'responses')
+    expect([told.type, told.message]).toEqual(['error', expect.stringMatching(message)]);
+  else {
+    if (kind !== 'chat') expect(ADDRESSES[kind].isError(told)).toBe(true);
+    expect(told.error.message).toMatch(message);
+  }
+}
+
+/** While a route of the model's own name lets it take half a second to begin, and a second between two words. */
+async function hastily(kind: Kind, work: () => Promise<void>) {
+  const name = kind === 'gemini' ? 'gemini-2.5-flash' : (ADDRESSES[kind].body.model as string);
+  const target = { model: name, timeoutMs: 500, idleTimeoutMs: 1_000 };
+  const route = { name, targets: [target], retry: { maxAttempts: 1 } };
+  const made = await server.api('POST', '/api/routes', route);
+  expect([made.status, made.body.name]).toEqual([201, name]);
+  try {
+    await work();
+  } finally {
+    expect((await server.api('DELETE', `/api/routes/${made.body.id}`)).status).toBe(204);
+  }
+}
+
 /** What the caller is told, what the row says, and whether it costs. */
 const JSON_CASES: [script: string, statuses: number[], error: RegExp, billed: boolean][] = [
   ['page', [502], /did not answer with JSON/, true],
@@ -244,14 +274,7 @@ describe('a provider that answers', () => {
       const answer = await ask(server, kind, { stream: true, body: { x_script: script } });
       expect(answer.status).toBe(200);
       expect(answer.text).toContain('Once upon');
-      const last = answer.text
-        .trim()
-        .split(/\r?\n\r?\n/)
-        .at(-1)!;
-      const told = JSON.parse(/^data: (.*)$/m.exec(last)![1]!);
-      if (kind === 'responses') expect([told.type, typeof told.message]).toEqual(['error', 'string']);
-      else if (kind === 'gemini' || kind === 'messages') expect(ADDRESSES[kind].isError(told)).toBe(true);
-      else expect(told.error.message).toEqual(expect.any(String));
+      expectErrorEvent(kind, answer.text, error);
       const row = await expectRun(answer, { status: 'failed', billed: true, error });
       expect(row.source).toBe('estimated');
     },
@@ -299,6 +322,32 @@ describe('a provider that answers', () => {
     const row = await expectRun(answer, { status: 'failed', billed: true, error: /larger/ });
     expect(row.flags).toContain('unconfirmed');
   });
+
+  it.each(
+    STREAMING.flatMap((kind) =>
+      ['silent', 'slow_headers', 'headers_only'].map((script) => [kind, script] as const),
+    ),
+  )('%s never (%s): its route waits no longer than it may, and it is charged', (kind, script) =>
+    hastily(kind, async () => {
+      for (const stream of [false, true]) {
+        const answer = await ask(server, kind, { stream, body: { x_script: script } });
+        expectError(kind, answer, [504]);
+        await expectRun(answer, { status: 'failed', billed: true, error: /in time|too long/ });
+      }
+    }),
+  );
+
+  it.each(STREAMING)('%s with a stream that stalls: it is cut, and the error is an event', (kind) =>
+    hastily(kind, async () => {
+      const answer = await ask(server, kind, { stream: true, body: { x_script: 'stalls' } });
+      expect(answer.status).toBe(200);
+      expect(answer.text).toContain('Once upon');
+      expectErrorEvent(kind, answer.text, /nothing came for 1 s/);
+      const row = await expectRun(answer, { status: 'failed', billed: true, error: /stalled/ });
+      expect(row).toMatchObject({ source: 'estimated', flags: ['stalled'] });
+      expect(row.inputTokens).toBeGreaterThan(0);
+    }),
+  );
 
   it('in all these ways leaves nothing held and no difference in the books', async () => {
     const { body } = await eventually(

@@ -187,6 +187,18 @@ describe('the openai client', () => {
     );
   });
 
+  it('repeats a stream under its key, which is paid once', async () => {
+    const once = { headers: { 'idempotency-key': 'streamed-once' } };
+    const ask = { model, messages: [{ role: 'user' as const, content: 'Hello' }] };
+    const before = upstream.received.length;
+    const answers = [];
+    for (let i = 0; i < 2; i++)
+      answers.push(await client().chat.completions.stream(ask, once).finalChatCompletion());
+    expect(answers[0]!.choices[0]!.message.content).toBe('Hello from afar.');
+    expect(answers[1]).toEqual(answers[0]);
+    expect(upstream.received).toHaveLength(before + 1);
+  });
+
   it('leaves in the middle', async () => {
     const before = (await newestRun()).id;
     const stream = await client().chat.completions.create(

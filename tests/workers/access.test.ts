@@ -72,6 +72,10 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
       }),
     }),
   },
+  {
+    path: '/api/integrations/:id',
+    make: async ({ teamId }) => ({ id: await connectionOf(teamId) }),
+  },
   { path: '/v1/models/:model', make: modelOf },
   { path: '/api/integrations/openai/v1/models/:model', make: modelOf },
   { path: '/api/integrations/anthropic/v1/models/:model', make: modelOf },
@@ -91,6 +95,8 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/teams/:id/members/:memberId': { role: 'viewer' },
   'POST /api/teams/:id/invitations': { email: 'd@example.com', role: 'viewer' },
   'PATCH /api/data-sources/:id': { name: 'Walked on' },
+  'POST /api/executions/:id/approvals/:nodeId': { decision: 'approved' },
+  'POST /api/executions/:id/reviews/:nodeId': { decision: 'done' },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
 };
 
@@ -144,10 +150,13 @@ async function executionOf(team: Team): Promise<Record<string, string>> {
 
 /** A model that only this team's connection lists. */
 async function modelOf({ teamId }: Team): Promise<Record<string, string>> {
+  await connectionOf(teamId);
+  return { model: 'model-of-a-team' };
+}
+async function connectionOf(teamId: string): Promise<string> {
   const baseUrl = 'https://models.example.com/v1';
   const key = { provider: 'openai', name: 'default', apiKey: 'sk-0123456789abcdef', baseUrl };
-  await saveConnection(services(env), { teamId, ...key, models: ['model-of-a-team'] });
-  return { model: 'model-of-a-team' };
+  return (await saveConnection(services(env), { teamId, ...key, models: ['model-of-a-team'] })).id;
 }
 
 async function created(team: Team, path: string, json: unknown): Promise<string> {

@@ -6,9 +6,11 @@ import { services } from '../services.ts';
 import { CouldNotAsk } from '../store/judge.ts';
 import { authenticate } from './auth.ts';
 import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
+import { connectionDependents } from './connection-dependents.ts';
 import { dataSources } from './data-sources.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
+import { decisions } from './decisions.ts';
 import { executions } from './executions.ts';
 import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { geminiGateway } from './gateway/gemini.ts';
@@ -111,12 +113,14 @@ export function createApp() {
     .route('/', workflows)
     .route('/', workflowEstimate)
     .route('/', executions)
+    .route('/', decisions)
     .route('/', outputs)
     .route('/', dataSources)
     .route('/', prompts)
     .route('/', promptRuns)
     .route('/', runs)
     .route('/', integrations)
+    .route('/', connectionDependents)
     .route('/', openaiGateway)
     .route('/', responsesGateway)
     .route('/', embeddingsGateway)

@@ -161,6 +161,21 @@ describe('anthropic', () => {
     });
   });
 
+  it('tells silence from a caller who left', async () => {
+    handler = () => {};
+    const answers = [
+      { timeoutMs: 50 },
+      { signal: AbortSignal.timeout(50) },
+      { signal: AbortSignal.abort(new Error('cancelled')) },
+    ].map((more) => anthropic.forward(ask(more), connection(), deps));
+    const late = { failure: 'unknown', status: 0, message: 'It did not answer in time.' };
+    expect(await Promise.all(answers)).toMatchObject([
+      { error: late },
+      { error: late },
+      { error: { ...late, message: 'The call was cancelled.' } },
+    ]);
+  });
+
   it('tells a server that is not there from one that broke off', async () => {
     const nobody = connection({ baseUrl: 'http://127.0.0.1:1' });
     expect(await anthropic.forward(ask(), nobody, deps)).toMatchObject({

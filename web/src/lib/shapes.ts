@@ -49,6 +49,7 @@ export type Delivery = RowOf<Api['notification-channels'][':id']['deliveries']['
 export type Guardrails = Got<Api['guardrails']['$get']>;
 export type ApiKeyRow = RowOf<Api['keys']['$get']>;
 export type Connection = RowOf<Api['integrations']['$get']>;
+export type ConnectionDependents = Got<Api['integrations'][':id']['dependents']['$get']>;
 export type ModelRoute = RowOf<Api['routes']['$get']>;
 export type Provider = Got<Api['integrations']['$get']>['providers'][number];
 export type Member = RowOf<Api['teams'][':id']['members']['$get']>;

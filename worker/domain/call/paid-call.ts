@@ -55,6 +55,8 @@ export interface PaidCallRequest {
   timeoutMs?: number;
   /** for the answer, a stream's first event; default: `timeoutMs` */
   answerWithinMs?: number;
+  /** a stream that has sent nothing for so long is cut; default 5 minutes */
+  idleTimeoutMs?: number;
 }
 
 export interface CallReceipt {

@@ -788,6 +788,68 @@ describe('a paid stream', () => {
     expect(totals().held).toBe(0);
   });
 
+  it('that stalls is cut, charged for input and what came, and the caller is told', async () => {
+    const { source, paid, reader } = await opened();
+    const text = rest(reader);
+    await pass(299_999);
+    expect(source.state.cancelled).toBe(false);
+    await pass(1);
+    expect(source.state.cancelled).toBe(true);
+    const last = (await text).trim().split('\n\n').at(-1)!;
+    expect(JSON.parse(last.slice(6))).toMatchObject({
+      error: { code: 'provider_failed', message: 'The stream stalled: nothing came for 300 s.' },
+    });
+    // 502, as a stream that broke: the breaker shall hear of it, other than of a deadline (504).
+    expect(await paid.done).toMatchObject({ ok: false, error: { reason: 'provider_failed', status: 502 } });
+    expect(booked()).toMatchObject([
+      {
+        status: 'failed',
+        billed: true,
+        source: 'estimated',
+        flags: ['stalled'],
+        costNanoUsd: INPUT + 10,
+        error: expect.stringMatching(/stalled/),
+      },
+    ]);
+    expect(totals().held).toBe(0);
+    expect(timers.filter((timer) => !timer.stopped)).toEqual([]);
+  });
+
+  it('that opens and then says nothing is an ordinary refusal, charged for the input that was read', async () => {
+    const source = scripted();
+    upstream = async () => ok(source.response);
+    const opening = stream({ idleTimeoutMs: 2_000 });
+    await pass(2_000);
+    expect(await opening).toMatchObject({
+      ok: false,
+      error: {
+        status: 504,
+        message: 'The stream stalled: nothing came for 2 s.',
+        billed: { costNanoUsd: INPUT },
+      },
+    });
+    expect(source.state.cancelled).toBe(true);
+    expect(booked()).toMatchObject([{ status: 'failed', flags: ['stalled'], costNanoUsd: INPUT }]);
+    expect(totals().held).toBe(0);
+  });
+
+  it('is not stalled while it sends signs of life, nor while its caller is slow', async () => {
+    const { source, paid, reader } = await opened({ idleTimeoutMs: 20_000, timeoutMs: 1_000_000 });
+    for (let i = 0; i < 5; i++) {
+      await pass(19_000);
+      source.say(': still thinking\n\n');
+    }
+    for (let i = 0; i < 200; i++) {
+      source.say(chunk({ content: 'x ' }));
+      await settledTurn();
+    }
+    await pass(500_000);
+    expect(source.state.cancelled).toBe(false);
+    source.say(...EVENTS.slice(2));
+    await rest(reader);
+    expect(await paid.done).toMatchObject({ ok: true, value: { receipt: { costNanoUsd: COST } } });
+  });
+
   it('keeps its hold alive and lets go of every timer at its end', async () => {
     const { source, paid } = await opened();
     await pass(200_000);

@@ -2,7 +2,8 @@
 import type { ForwardRequest, ProviderFailure, ReportedUsage } from '../contracts/provider.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
-import { admit, HOLD_TTL_MS, type Admitted } from './admission.ts';
+import { admit, type Admitted } from './admission.ts';
+import { begin, type Flight } from './flight.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
 import { shownHeaders } from './provider-headers.ts';
@@ -15,9 +16,6 @@ import {
   type Outcome,
 } from './settling.ts';
 import { MAX_ANSWER_BYTES, wholeBody, type WholeBody } from './whole-body.ts';
-
-const RENEW_EVERY_MS = 15_000;
-export const DEFAULT_TIMEOUT_MS = 600_000;
 
 export function paidCalls(deps: PaidCallDeps): PaidCalls {
   /** The story goes on to its settlement when the caller leaves in the middle. */
@@ -71,57 +69,6 @@ async function stream(request: PaidCallRequest, deps: PaidCallDeps) {
     flight.land();
     throw bug;
   }
-}
-
-/** A call on its way: its abort, its deadline and the renewal of its hold. `land` stops all of them. */
-export interface Flight {
-  signal: AbortSignal;
-  cancelled(): boolean;
-  /** ends the call because its caller does not want it any more (B08) */
-  cancel(): void;
-  /** the first event is there: from now on only the deadline of the whole call counts */
-  answered(): void;
-  land(): void;
-}
-
-function begin({ request, judge }: Admitted, { timers, now }: PaidCallDeps): Flight {
-  const abort = new AbortController();
-  let cancelled = false;
-  const cancel = () => {
-    cancelled = true;
-    abort.abort(new Error('cancelled'));
-  };
-  const caller = request.onDisconnect === 'cancel' ? request.signal : undefined;
-  if (caller?.aborted) cancel();
-  caller?.addEventListener('abort', cancel);
-  const deadlineMs = now() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  let stopWatch = () => {};
-  // One timer for deadline and renewals: timers are dear where every call has some.
-  (function watch() {
-    const waitMs = Math.min(RENEW_EVERY_MS, Math.max(0, deadlineMs - now()));
-    stopWatch = timers.after(waitMs, () => {
-      if (now() >= deadlineMs) return abort.abort(new DOMException('It took too long.', 'TimeoutError'));
-      judge.renew(request.runId, request.attempt, HOLD_TTL_MS).catch(() => {});
-      watch();
-    });
-  })();
-  const stopPatience =
-    request.answerWithinMs === undefined
-      ? () => {}
-      : timers.after(request.answerWithinMs, () =>
-          abort.abort(new DOMException('It took too long.', 'TimeoutError')),
-        );
-  return {
-    signal: abort.signal,
-    cancelled: () => cancelled,
-    cancel,
-    answered: stopPatience,
-    land() {
-      stopWatch();
-      stopPatience();
-      caller?.removeEventListener('abort', cancel);
-    },
-  };
 }
 
 function send(
@@ -192,7 +139,9 @@ async function read(
       : bad(
           whole.fault === 'too_large'
             ? `The answer is larger than ${MAX_ANSWER_BYTES} bytes.`
-            : 'The answer broke off.',
+            : flight.signal.aborted
+              ? 'It did not answer in time.'
+              : 'The answer broke off.',
           { status: 'failed', ending: { kind: 'unconfirmed' } },
           flight.signal.aborted ? 504 : 502,
         );

@@ -1,16 +1,20 @@
 /**
  * A paid stream: the provider's events go to the caller as they come, byte for byte, except the usage that only we asked for (B11)
- * and the end, which waits until the call is settled; or converted, event by event, where the provider speaks another format. When the caller leaves, the stream is drained (B09) or cancelled (B08).
+ * and the end, which waits until the call is settled; or converted, event by event, where the provider speaks another format. When the
+ * caller leaves, the stream is drained (B09) or cancelled (B08).
  */
 import type { StreamReader } from '../contracts/provider.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Admitted } from './admission.ts';
+import type { Flight } from './flight.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
-import type { Flight } from './paid-calls.ts';
+import { eventsOf, upToFirstData, type ProviderEvents } from './provider-events.ts';
 import { shownHeaders } from './provider-headers.ts';
-import { NOT_BOOKED, settle, withBilled, type Ending, type Outcome } from './settling.ts';
-import { SseSplitter, type SseEvent } from './sse.ts';
+import { NOT_BOOKED, settle, withBilled, type Outcome } from './settling.ts';
+import type { SseEvent } from './sse.ts';
+import { joined, toCaller, type Downstream } from './to-caller.ts';
+import { flagsOf, silence, unstarted } from './unstarted-stream.ts';
 
 interface Opened {
   response: Response;
@@ -18,12 +22,7 @@ interface Opened {
   deps: PaidCallDeps;
 }
 
-/** Chunks that may wait for a slow caller before the provider is read on. */
-const QUEUE_CHUNKS = 32;
-/** Room for 128,000 tokens in an event each; a stream that says more has no end. What it wrote is kept until it is counted. */
-const MAX_STREAM_BYTES = 64 * 1024 * 1024;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Waits for the first event, so that a stream that fails before it is an ordinary refusal and costs nothing (B07). */
 export async function paidStream(
@@ -31,20 +30,17 @@ export async function paidStream(
   { response, flight, deps }: Opened,
 ): Promise<Result<PaidStream, Refusal>> {
   const { request, reader: format, route, usageInjected, choices } = admitted;
-  const source = eventsOf(response, flight.signal);
+  const source = eventsOf(response, flight);
   const first = await upToFirstData(source);
   const opening = first.at(-1);
   const probe = format.streamReader({ usageInjected, choices });
   if (opening?.data) probe.event(opening.data);
   if (!opening?.data || probe.error() !== null) {
     source.stop();
-    const whole = opening?.data ? null : await inOnePiece(admitted, first, deps);
-    const message = probe.error() ?? source.fault() ?? whole?.message ?? noEvent(flight);
-    const status = flight.cancelled() ? 'cancelled' : 'failed';
-    const ending = whole?.ending ?? unstarted(flight);
-    const receipt = await settle(admitted, { ending, status, error: message }, deps);
+    const outcome = await unstarted(admitted, { events: first, told: probe.error(), source, flight }, deps);
+    const receipt = await settle(admitted, outcome, deps);
     flight.land();
-    const refusal = providerFailed(route.provider, message, flight.signal.aborted ? 504 : 502);
+    const refusal = providerFailed(route.provider, outcome.error, flight.signal.aborted ? 504 : 502);
     return err(withBilled(refusal, receipt));
   }
   flight.answered();
@@ -69,69 +65,6 @@ export async function paidStream(
     done,
   });
 }
-
-/** Events up to and with the first that has data; keep-alive comments may come before it. */
-async function upToFirstData(source: ProviderEvents): Promise<SseEvent[]> {
-  const seen: SseEvent[] = [];
-  for (let events = await source.next(); events.length > 0; events = await source.next()) {
-    const at = events.findIndex((event) => event.data !== null);
-    if (at === -1) {
-      seen.push(...events);
-      continue;
-    }
-    source.putBack(events.slice(at + 1));
-    return [...seen, ...events.slice(0, at + 1)];
-  }
-  return seen;
-}
-
-/** Ended by us (the caller left, or it took too long), the provider has read the input at least; failed by itself, it bills nothing. */
-const unstarted = (flight: Flight): Ending =>
-  flight.signal.aborted ? { kind: 'estimated', outputTokens: 0 } : { kind: 'unbilled' };
-
-/**
- * What came instead of events: null when it was nothing. A server that ignores `stream` has written, and says so in its usage or is
- * counted; a page (a proxy's, a login's) was written by no model, and costs nothing.
- */
-async function inOnePiece(
-  { reader, route }: Admitted,
-  events: SseEvent[],
-  deps: PaidCallDeps,
-): Promise<{ message: string; ending: Ending } | null> {
-  const text = events
-    .map(({ bytes }) => decoder.decode(bytes))
-    .filter((event) => !event.startsWith(':'))
-    .join('');
-  if (text.trim() === '') return null;
-  if (!/^\s*[[{]/.test(text))
-    return { message: 'It did not answer with a stream of events.', ending: { kind: 'unbilled' } };
-  const message = 'It answered in one piece instead of a stream of events.';
-  const estimated = async (written: string): Promise<Ending> => ({
-    kind: 'estimated',
-    outputTokens: await deps.count.text(route, written),
-  });
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return { message, ending: await estimated(text) };
-  }
-  const usage = reader.usageOf(body);
-  const error = reader.errorOf(body);
-  const ending: Ending = usage
-    ? { kind: 'reported', usage }
-    : error === null
-      ? await estimated(reader.generatedOf(body))
-      : { kind: 'unbilled' };
-  return { message: error ?? message, ending };
-}
-
-const noEvent = (flight: Flight) =>
-  flight.cancelled()
-    ? 'The call was cancelled.'
-    : flight.signal.aborted
-      ? 'It did not answer in time.'
-      : 'The stream ended before it began.';
 
 const providerFailed = (provider: string, message: string, status: number): Refusal => ({
   reason: 'provider_failed',
@@ -189,7 +122,7 @@ async function pump(admitted: Admitted, running: Running): Promise<Result<PaidSt
       ? providerFailed(
           route.provider,
           outcome.error ?? 'The stream broke off.',
-          flight.signal.aborted ? 504 : 502,
+          flight.signal.aborted && flight.stalledMs() === null ? 504 : 502,
         )
       : receipt
         ? null
@@ -229,8 +162,9 @@ async function outcomeOf(admitted: Admitted, { reader, source, flight, deps }: R
   const error =
     reader.error() ??
     source.fault() ??
+    silence(flight) ??
     (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
-  return { status: 'failed', ending, error };
+  return { status: 'failed', ending, error, flags: flagsOf(flight) };
 }
 
 const errorOf = (refusal: Refusal) => ({
@@ -238,126 +172,3 @@ const errorOf = (refusal: Refusal) => ({
   code: refusal.reason,
   message: 'message' in refusal ? refusal.message : refusal.reason,
 });
-
-interface ProviderEvents {
-  /** the next events (at least one); none when the stream is over, broken or aborted */
-  next(): Promise<SseEvent[]>;
-  /** these come again with the next call */
-  putBack(events: SseEvent[]): void;
-  /** reads no further and lets the provider know */
-  stop(): void;
-  /** what is wrong with what it sends, so that it is read no further; null when it is not that */
-  fault(): string | null;
-}
-
-function eventsOf(response: Response, signal: AbortSignal): ProviderEvents {
-  const splitter = new SseSplitter();
-  const reader = response.body?.getReader();
-  let over = !reader;
-  let waiting: SseEvent[] = [];
-  let received = 0;
-  let fault: string | null = null;
-  const stop = () => {
-    over = true;
-    signal.removeEventListener('abort', stop);
-    reader?.cancel().catch(() => {});
-  };
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop);
-  return {
-    stop,
-    fault: () => fault,
-    putBack(events) {
-      waiting = events;
-    },
-    async next() {
-      if (waiting.length > 0) {
-        const events = waiting;
-        waiting = [];
-        return events;
-      }
-      while (!over) {
-        try {
-          const { done, value } = await reader!.read();
-          if (over) return [];
-          if (done) {
-            over = true;
-            const last = splitter.end();
-            return last ? [last] : [];
-          }
-          received += value.length;
-          if (received > MAX_STREAM_BYTES) throw new RangeError(`more than ${MAX_STREAM_BYTES} bytes`);
-          const events = splitter.push(value);
-          if (events.length > 0) return events;
-        } catch (cause) {
-          if (cause instanceof RangeError)
-            fault = `The stream sent ${cause.message}, which is more than is read.`;
-          stop();
-        }
-      }
-      return [];
-    },
-  };
-}
-
-interface Downstream {
-  body: ReadableStream<Uint8Array>;
-  send(bytes: Uint8Array): void;
-  /** resolves when the caller has read enough, or has left */
-  room(): Promise<void>;
-  close(): void;
-  fail(reason: unknown): void;
-}
-
-function toCaller(flight: Flight, onDisconnect: 'drain' | 'cancel'): Downstream {
-  let controller!: ReadableStreamDefaultController<Uint8Array>;
-  let gone = false;
-  let wake: (() => void) | null = null;
-  const wakeUp = () => {
-    wake?.();
-    wake = null;
-  };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(its) {
-        controller = its;
-      },
-      pull: wakeUp,
-      cancel() {
-        gone = true;
-        if (onDisconnect === 'cancel') flight.cancel();
-        wakeUp();
-      },
-    },
-    { highWaterMark: QUEUE_CHUNKS },
-  );
-  flight.signal.addEventListener('abort', wakeUp);
-  return {
-    body,
-    send(bytes) {
-      if (!gone) controller.enqueue(bytes);
-    },
-    async room() {
-      while (!gone && !flight.signal.aborted && (controller.desiredSize ?? 0) <= 0)
-        await new Promise<void>((resolve) => (wake = resolve));
-    },
-    close() {
-      if (!gone) controller.close();
-    },
-    fail(reason) {
-      gone = true;
-      controller.error(reason);
-    },
-  };
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

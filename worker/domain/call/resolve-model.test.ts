@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveModel, type Reachable } from './resolve-model.ts';
+import { resolveModel, resolveSpoken, type Reachable } from './resolve-model.ts';
 
 const sandbox: Reachable = { provider: 'sandbox', name: 'default', models: ['sandbox-small'], closed: true };
 const openai: Reachable = { provider: 'openai', name: 'default', models: [], closed: false };
@@ -79,5 +79,31 @@ describe('a model name', () => {
   it('means nothing without a connection to its provider', () => {
     expect(resolve('gpt-4o', [sandbox])).toBeNull();
     expect(resolve('openai/gpt-4o', [sandbox])).toBeNull();
+  });
+});
+
+describe('a model that several sell', () => {
+  const gemini: Reachable = { provider: 'gemini', name: 'default', models: [], closed: false };
+  const anthropic: Reachable = { provider: 'anthropic', name: 'default', models: [], closed: false };
+  const sold = {
+    resolve: (name: string, connected: readonly string[] = []) => ({
+      provider: ['anthropic', 'gemini'].find((id) => connected.includes(id)) ?? 'anthropic',
+      model: name,
+    }),
+  };
+  const spoken = (name: string, native: Reachable[], convertible: Reachable[]) =>
+    resolveSpoken(name, { native, convertible }, sold)?.connection;
+
+  it("is its maker's, also where only another speaks the caller's format", () => {
+    expect(spoken('claude-x', [gemini], [openai, anthropic])).toBe(anthropic);
+    expect(spoken('claude-x', [anthropic], [gemini])).toBe(anthropic);
+  });
+
+  it('is of whom is named, of whom lists it, and of whom is left', () => {
+    expect(spoken('gemini/claude-x', [gemini], [anthropic])).toBe(gemini);
+    const lists = { ...gemini, models: ['claude-x'] };
+    expect(spoken('claude-x', [lists], [anthropic])).toBe(lists);
+    expect(spoken('claude-x', [gemini], [openai])).toBe(gemini);
+    expect(spoken('claude-x', [], [gemini])).toBe(gemini);
   });
 });

@@ -25,6 +25,8 @@ export interface Outcome {
   status: Settlement['status'];
   ending: Ending;
   error?: string;
+  /** what the row is to be found by, beside what the reading of its numbers says */
+  flags?: readonly string[];
 }
 
 /** Waits before each try at settling while the caller waits; later tries go on without him. */
@@ -108,6 +110,7 @@ export function settlementOf(admitted: Admitted, outcome: Outcome, nowMs: number
     source,
     flags: [
       ...flags,
+      ...(outcome.flags ?? []),
       ...(price ? assumptionsOf(usage, price, priceOfModel) : []),
       ...(admitted.unchecked ? ['unchecked'] : []),
     ],

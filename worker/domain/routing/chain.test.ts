@@ -13,7 +13,14 @@ const models = (wanted: Partial<Parameters<typeof chainOf>[0]>, routes: Route[] 
 describe('the chain of a call', () => {
   it('is its model alone, tried again only when nothing was sent', () => {
     expect(chainOf({ model: 'm', fallback: [], executionType: 'gateway' }, [], 0)).toMatchObject([
-      { model: 'm', connection: null, maxAttempts: 3, retryUnknown: false, timeoutMs: null },
+      {
+        model: 'm',
+        connection: null,
+        maxAttempts: 3,
+        retryUnknown: false,
+        timeoutMs: null,
+        idleTimeoutMs: null,
+      },
     ]);
   });
 
@@ -36,7 +43,7 @@ describe('the chain of a call', () => {
     const fast = route(
       'fast',
       [
-        { model: 'a', connection: 'conn_1', timeoutMs: 900 },
+        { model: 'a', connection: 'conn_1', timeoutMs: 900, idleTimeoutMs: 800 },
         { model: 'b', maxAttempts: 4 },
       ],
       { retry: { maxAttempts: 3, baseMs: 10, maxMs: 20 } },
@@ -44,7 +51,14 @@ describe('the chain of a call', () => {
     expect(models({ model: 'fast', fallback: ['z'] }, [fast])).toEqual(['a', 'b', 'z']);
     expect(models({ model: 'm', fallback: ['fast'] }, [fast])).toEqual(['m', 'a', 'b']);
     expect(chainOf({ model: 'fast', fallback: [], executionType: 'gateway' }, [fast], 0)).toMatchObject([
-      { model: 'a', connection: 'conn_1', maxAttempts: 3, timeoutMs: 900, retryUnknown: true },
+      {
+        model: 'a',
+        connection: 'conn_1',
+        maxAttempts: 3,
+        timeoutMs: 900,
+        idleTimeoutMs: 800,
+        retryUnknown: true,
+      },
       {
         model: 'b',
         connection: null,

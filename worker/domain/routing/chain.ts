@@ -6,6 +6,8 @@ import { MAX_TARGETS, type Route, type Target } from './route.ts';
 export interface ChainTarget extends Candidate {
   model: string;
   connection: string | null;
+  /** how long its stream may be silent; null = the usual */
+  idleTimeoutMs: number | null;
 }
 
 /** Longest Retry-After that a route waits for. */
@@ -46,6 +48,7 @@ const plain = (model: string, maxAttempts: number): ChainTarget => ({
   connection: null,
   maxAttempts,
   timeoutMs: null,
+  idleTimeoutMs: null,
   backoff: PLAIN_BACKOFF,
   retryUnknown: false,
 });
@@ -58,6 +61,7 @@ function targetsOf(route: Route, random: number): ChainTarget[] {
     connection: target.connection ?? null,
     maxAttempts: target.maxAttempts ?? maxAttempts,
     timeoutMs: target.timeoutMs ?? null,
+    idleTimeoutMs: target.idleTimeoutMs ?? null,
     backoff: { baseMs, maxMs, maxRetryAfterMs: MAX_RETRY_AFTER_MS },
     retryUnknown: true,
   }));

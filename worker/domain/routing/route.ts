@@ -23,6 +23,8 @@ export const targetSchema = z.strictObject({
   weight: z.int().min(0).max(1_000_000).optional(),
   /** how long one attempt may take to answer (a stream: to begin) before it counts as failed */
   timeoutMs: z.int().min(100).max(600_000).optional(),
+  /** how long its stream may be silent before it is cut and counts as failed; default 300,000 */
+  idleTimeoutMs: z.int().min(100).max(600_000).optional(),
   /** in place of the route's own */
   maxAttempts: z.int().min(1).max(MAX_ATTEMPTS_PER_TARGET).optional(),
 });

@@ -198,14 +198,20 @@ describe('a routed call', () => {
     routes = [
       routeSchema.parse({
         name: 'm',
-        targets: [{ model: 'a', connection: 'conn_9', timeoutMs: 700 }, { model: 'b' }],
+        targets: [{ model: 'a', connection: 'conn_9', timeoutMs: 700, idleTimeoutMs: 800 }, { model: 'b' }],
         retry: { maxAttempts: 1 },
       }),
     ];
     script = [failure(), 'answer'];
     await call({ timeoutMs: 5_000 });
     expect(asks).toMatchObject([
-      { body: { model: 'a' }, connection: 'conn_9', answerWithinMs: 700, timeoutMs: 5_000 },
+      {
+        body: { model: 'a' },
+        connection: 'conn_9',
+        answerWithinMs: 700,
+        idleTimeoutMs: 800,
+        timeoutMs: 5_000,
+      },
       { body: { model: 'b' }, timeoutMs: 4_990 },
     ]);
     expect(asks[1]).not.toHaveProperty('answerWithinMs');

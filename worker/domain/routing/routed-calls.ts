@@ -2,8 +2,8 @@
  * Paid calls that do not give up at the first failure: each attempt is a paid call of its own (reserved, settled, booked), the rules of
  * next-attempt.ts say which comes next. A stream falls back only before its first event; what the caller has seen is never retried.
  */
+import { DEFAULT_TIMEOUT_MS } from '../call/flight.ts';
 import type { Earlier, PaidAnswer, PaidCallRequest, PaidCalls, PaidStream } from '../call/paid-call.ts';
-import { DEFAULT_TIMEOUT_MS } from '../call/paid-calls.ts';
 import type { WireFormat } from '../contracts/provider.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -110,6 +110,7 @@ function attemptOf(
     ...(request.body.model === target.model ? {} : { body: { ...request.body, model: target.model } }),
     ...(target.connection === null ? {} : { connection: target.connection }),
     ...(target.timeoutMs === null ? {} : { answerWithinMs: timeoutMs }),
+    ...(target.idleTimeoutMs === null ? {} : { idleTimeoutMs: target.idleTimeoutMs }),
     timeoutMs: leftMs,
     // The caller's limit is for the whole call, so what failed attempts were billed is taken off it.
     maxCostNanoUsd: maxCostNanoUsd === null ? null : Math.max(0, maxCostNanoUsd - earlier.costNanoUsd),

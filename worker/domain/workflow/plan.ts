@@ -10,6 +10,9 @@ import type { NodeKinds } from './graph.ts';
 
 /** The scope outside every map. */
 export const TOP = '';
+/** The name of a frame: the top, or one item of a map by the indexes of all maps around. */
+export const frameKey = (scope: string, path: readonly number[]): string =>
+  scope === TOP ? TOP : `${scope}@${path.join('.')}`;
 export const DEFAULT_TIMEOUT_MS = 300_000;
 export const DEFAULT_CONCURRENCY = 5;
 
@@ -22,6 +25,8 @@ export interface PlanNode {
   isMap: boolean;
   /** pure and cheap: needs no lease deadline */
   isInline: boolean;
+  /** begins with the first live way that leads to it, not with the last */
+  joinsAny: boolean;
   idempotent: boolean;
   paid: boolean;
   onError: 'stop' | 'continue' | 'error';
@@ -52,6 +57,7 @@ export function planOf(definition: Definition, kinds: NodeKinds): Plan {
       isTrigger: kind.category === 'trigger',
       isMap: kind.execution === 'scope',
       isInline: kind.execution !== 'io',
+      joinsAny: kind.joinsAny?.(node.config) ?? false,
       idempotent: typeof kind.idempotent === 'function' ? kind.idempotent(node.config) : kind.idempotent,
       paid: kind.paid,
       onError: node.onError ?? settings.onError ?? 'stop',

@@ -3,184 +3,233 @@
  * from whoever holds its current lease. It does no I/O and knows no clock: the time comes with each event, tokens and dice are handed in.
  */
 import type { NodeFailure } from '../contracts/node.ts';
-import { DEFAULT_CONCURRENCY, TOP, type Plan, type PlanNode } from './plan.ts';
-import {
-  ENDED,
-  type FrameState,
-  type MapState,
-  type NodeState,
-  type ProgressState,
-  type RunError,
-  type RunState,
-} from './state.ts';
+import { Course, type Chance, type Command } from './course.ts';
+import { DEFAULT_CONCURRENCY, TOP, type Plan } from './plan.ts';
+import { begun, DEFAULT_RUN_MS, held } from './run-time.ts';
+import { ENDED, type FrameState, type MapState, type NodeWait, type ProgressState } from './state.ts';
 
-/** What the owner of the state does next, in this order. Losing one is harmless: recover() gives it again. */
-export type Command =
-  | { do: 'run'; frame: string; node: string; token: string; attempt: number }
-  | { do: 'abort'; token: string }
-  /** all items of a map have ended: answer with finished(), at once and in the same transaction */
-  | { do: 'gather'; frame: string; node: string; token: string }
-  | { do: 'end' };
+export type { Chance, Command } from './course.ts';
 
-export interface Chance {
-  /** a new lease token */
-  token(): string;
-  /** evenly in [0, 1) */
-  dice(): number;
-}
-
-export const DEFAULT_RUN_MS = 24 * 3_600_000;
-export const PAUSE_MS = 30 * 24 * 3_600_000;
 /** Beyond its own attempts, a node is begun this often again after the server was lost under it. */
 const LOST_ATTEMPTS = 3;
+/** How often a run looks itself whether an execution it waits for has ended, should nobody tell it. */
+const LOOK_MS = 60_000;
 
-const SETTLED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'skipped', 'cancelled']);
-const ACTIVE: ReadonlySet<string> = new Set(['running', 'waiting']);
+interface Place {
+  frame: string;
+  node: string;
+}
+type Held = Place & { token: string };
 
 export class Progress {
-  #commands: Command[] = [];
-  #nowMs = 0;
-
   constructor(
     readonly plan: Plan,
     readonly state: ProgressState,
     readonly chance: Chance,
   ) {}
 
-  /** The first event of a run; the run's row must not exist yet. */
-  start(nowMs: number, timeoutMs = DEFAULT_RUN_MS): Command[] {
-    return this.#event(nowMs, () => {
+  /** The first event of a run; the run's row must not exist yet. `slotUntilMs` is absent where runs are not limited, null = it is to queue. */
+  start(
+    nowMs: number,
+    {
+      timeoutMs = DEFAULT_RUN_MS,
+      slotUntilMs,
+      kept,
+    }: { timeoutMs?: number; slotUntilMs?: number | null; kept?: Iterable<[string, string | null]> } = {},
+  ): Command[] {
+    return this.#event(nowMs, (course) => {
       this.state.putRun({
-        status: 'running',
-        error: null,
-        startedMs: nowMs,
-        endedMs: null,
-        deadlineMs: nowMs + timeoutMs,
-        remainingMs: null,
-        refusal: null,
-        resumeAtMs: null,
+        ...begun(nowMs, timeoutMs),
+        ...(slotUntilMs === undefined ? {} : { slotUntilMs }),
       });
-      this.#open(TOP, null, []);
+      if (slotUntilMs === null) course.queueUp();
+      course.open({ scope: TOP, parent: null, path: [] }, kept);
     });
   }
 
   /** A node's own result, or a map's after `gather`. null when the lease is not the current one: the result is late and changes nothing. */
-  finished(
+  finished(nowMs: number, at: Held, handle: string | null): Command[] | null {
+    const frame = this.#leased(at);
+    return frame && this.#event(nowMs, (course) => course.succeed(frame, at.node, handle));
+  }
+
+  /** The node has nothing to do but to wait, without a lease. null when the lease is not the current one. */
+  waits(nowMs: number, at: Held, wait: NodeWait, dueMs: number | null): Command[] | null {
+    const frame = this.#leased(at);
+    return (
+      frame &&
+      this.#event(nowMs, (course) => {
+        const due = wait.for === 'workflow' ? nowMs + LOOK_MS : dueMs;
+        const node = frame.nodes.get(at.node)!;
+        course.put(frame, at.node, { ...node, status: 'waiting', token: null, dueMs: due, wait });
+      })
+    );
+  }
+
+  /** What a waiting node waited for has come, in time. null when it waits no more (or for something else): that changes nothing. */
+  settled(
     nowMs: number,
-    at: { frame: string; node: string; token: string },
-    handle: string | null,
+    at: Place & { for: NodeWait['for'] },
+    outcome: { handle: string | null } | { failure: NodeFailure },
   ): Command[] | null {
-    const held = this.#held(at);
-    if (!held) return null;
-    return this.#event(nowMs, () => {
-      this.#put(held.frame, at.node, {
-        ...held.node,
-        status: 'succeeded',
-        token: null,
-        dueMs: null,
-        handle,
-        endedMs: nowMs,
-      });
-      this.#advance(held.frame);
+    const frame = this.state.frame(at.frame);
+    const node = frame?.nodes.get(at.node);
+    if (node?.status !== 'waiting' || node.wait?.for !== at.for) return null;
+    return this.#event(nowMs, (course) => {
+      course.stir();
+      if ('handle' in outcome) course.succeed(frame, at.node, outcome.handle);
+      else course.fail(frame, this.plan.nodes.get(at.node)!, outcome.failure, false);
     });
   }
 
   /** The items of a map are known: its body begins. null when the lease is not the current one. */
   expanded(
     nowMs: number,
-    at: { frame: string; node: string; token: string },
+    at: Held,
     items: { total: number; concurrency?: number; onItemError?: MapState['onItemError'] },
   ): Command[] | null {
-    const held = this.#held(at);
-    if (!held || this.state.map(at.frame, at.node)) return null;
-    return this.#event(nowMs, () => {
-      this.#put(held.frame, at.node, { ...held.node, dueMs: null });
-      const map: MapState = {
+    const frame = this.#leased(at);
+    if (!frame || this.state.map(at.frame, at.node)) return null;
+    return this.#event(nowMs, (course) => {
+      course.put(frame, at.node, { ...frame.nodes.get(at.node)!, dueMs: null });
+      this.state.putMap(at.frame, at.node, {
         total: items.total,
         next: 0,
         active: 0,
         concurrency: this.plan.sequential ? 1 : (items.concurrency ?? DEFAULT_CONCURRENCY),
         onItemError: items.onItemError ?? 'stop',
-        inDoubt: false,
-      };
-      this.state.putMap(at.frame, at.node, map);
-      this.#fill(held.frame, at.node);
+      });
+      course.fill(frame, at.node);
     });
   }
 
   /** An attempt failed: tried again, settled by the node's onError, or - when a budget said no - the run pauses. null when late. */
-  failed(
-    nowMs: number,
-    at: { frame: string; node: string; token: string },
-    failure: NodeFailure,
-  ): Command[] | null {
-    const held = this.#held(at);
-    if (!held) return null;
-    return this.#event(nowMs, () =>
-      this.#fail(held.frame, this.plan.nodes.get(at.node)!, held.node, failure),
+  failed(nowMs: number, at: Held, failure: NodeFailure): Command[] | null {
+    const frame = this.#leased(at);
+    return (
+      frame && this.#event(nowMs, (course) => course.fail(frame, this.plan.nodes.get(at.node)!, failure))
     );
   }
 
-  /** Everything that is due by now: retries, leases that ran out, a budget's new period, the end of the run's time. */
+  /**
+   * A person decides about a node of which nobody knows whether it happened: `done` takes it as succeeded, `retry` runs it once
+   * more. The run goes on from there, also when it had ended. null when there is nothing to decide.
+   */
+  decided(nowMs: number, at: Place, decision: 'done' | 'retry'): Command[] | null {
+    const frame = this.state.frame(at.frame);
+    const node = frame?.nodes.get(at.node);
+    const plan = this.plan.nodes.get(at.node);
+    // a map is decided by its items
+    if (node?.status !== 'needs_review' || plan!.isMap || !this.#mayReopen(frame!)) return null;
+    return this.#event(nowMs, (course) => {
+      // first the node: what is taken up again must find it decided
+      course.put(frame, at.node, {
+        ...node,
+        status: decision === 'done' ? 'succeeded' : 'queued',
+        endedMs: decision === 'done' ? nowMs : null,
+        error: null,
+      });
+      course.reopen(frame);
+      course.stir();
+      course.advance(frame);
+    });
+  }
+
+  /** Everything that is due by now: retries, waits, leases that ran out, a budget's new period, the end of the run's time. */
   tick(nowMs: number): Command[] {
-    return this.#event(nowMs, () => {
+    return this.#event(nowMs, (course) => {
       const run = this.state.run();
       if (ENDED.includes(run.status)) return;
       if (run.deadlineMs <= nowMs) {
-        const paused = run.remainingMs !== null;
         const top = this.state.frame(TOP);
-        this.#stop(top, 'failed', {
-          reason: 'timed_out',
-          message: paused ? 'The run was paused for too long.' : 'The run took longer than its time.',
-        });
-        return this.#ended(top);
+        const message =
+          run.remainingMs === null
+            ? 'The run took longer than its time.'
+            : 'The run was paused for too long.';
+        course.stop(top, 'failed', { reason: 'timed_out', message });
+        return course.ended(top);
       }
       if (run.status === 'paused_budget' && run.resumeAtMs !== null && run.resumeAtMs <= nowMs)
-        this.#resume(run);
-      for (const { frame: key, node } of this.state.nodesIn('running', 'waiting')) {
-        const frame = this.state.frame(key);
-        const state = frame.nodes.get(node);
-        if (!state || state.dueMs === null || state.dueMs > nowMs) continue;
-        if (state.status === 'waiting') this.#begin(frame, this.plan.nodes.get(node)!, state);
-        else if (state.status === 'running') {
-          if (state.token) this.#commands.push({ do: 'abort', token: state.token });
-          this.#fail(frame, this.plan.nodes.get(node)!, state, {
-            reason: 'unknown',
-            message: `It took longer than ${this.plan.nodes.get(node)!.timeoutMs} ms.`,
-          });
-        }
-      }
+        course.resume(run);
+      for (const place of this.state.nodesIn('running', 'waiting')) this.#due(course, place);
     });
+  }
+
+  #due(course: Course, { frame: key, node: id }: Place): void {
+    const frame = this.state.frame(key);
+    const state = frame.nodes.get(id);
+    const plan = this.plan.nodes.get(id)!;
+    if (!state || state.dueMs === null || state.dueMs > course.nowMs) return;
+    if (state.status === 'running') {
+      if (state.token) course.abort(state.token);
+      const message = `It took longer than ${plan.timeoutMs} ms.`;
+      return course.fail(frame, plan, { reason: 'unknown', message });
+    }
+    if (state.status !== 'waiting') return;
+    const { wait } = state;
+    if (wait?.for === 'workflow') {
+      course.put(frame, id, { ...state, dueMs: course.nowMs + LOOK_MS });
+      course.commands.push({ do: 'look', frame: key, node: id, executionId: wait.executionId });
+      return;
+    }
+    course.stir();
+    if (wait?.for === 'delay') course.succeed(frame, id, null);
+    else if (wait?.for === 'approval') course.succeed(frame, id, 'expired');
+    else course.begin(frame, plan, state);
   }
 
   /** After the owner was lost: nodes that run under a lease nobody holds any more are begun again, or put before a person. */
   recover(nowMs: number, isHeld: (token: string) => boolean): Command[] {
-    return this.#event(nowMs, () => {
-      for (const { frame: key, node } of this.state.nodesIn('running')) {
+    return this.#event(nowMs, (course) => {
+      for (const { frame: key, node: id } of this.state.nodesIn('running')) {
         const frame = this.state.frame(key);
-        const state = frame.nodes.get(node);
-        const plan = this.plan.nodes.get(node)!;
+        const state = frame.nodes.get(id);
+        const plan = this.plan.nodes.get(id)!;
         if (state?.status !== 'running' || isHeld(state.token!)) continue;
-        if (plan.isMap && this.state.map(key, node)) {
-          this.#fill(frame, node);
+        if (plan.isMap && this.state.map(key, id)) {
+          course.fill(frame, id);
           continue;
         }
-        const lost = { reason: 'unknown' as const, message: 'The server was stopped during this attempt.' };
+        const message = 'The server was stopped during this attempt.';
         if (plan.idempotent && state.attempts < plan.retry.maxAttempts + LOST_ATTEMPTS)
-          this.#begin(frame, plan, { ...state, token: null });
-        else this.#fail(frame, plan, state, lost, false);
+          course.begin(frame, plan, { ...state, token: null });
+        else course.fail(frame, plan, { reason: 'unknown', message }, false);
       }
-      this.#goOn();
+      // a run that only retries holds no slot, and wants none yet
+      if (this.state.run().slotUntilMs !== null) course.goOn();
     });
   }
 
-  /** Idempotent; an ended run stays as it is. */
+  /** A slot until `untilMs`. Where none is wanted any more it is given back. Idempotent. */
+  granted(nowMs: number, untilMs: number): Command[] {
+    return this.#event(nowMs, (course) => {
+      const run = this.state.run();
+      if (run.slotUntilMs === undefined) return;
+      if (run.status === 'queued') {
+        this.state.putRun({ ...run, slotUntilMs: untilMs });
+        course.resume(this.state.run());
+      } else if (run.slotUntilMs === null) course.commands.push({ do: 'release' });
+    });
+  }
+
+  /** The slot's lease now runs until then, or - null - was lost: nothing new begins without another. */
+  renewed(nowMs: number, untilMs: number | null): Command[] {
+    return this.#event(nowMs, (course) => {
+      const run = this.state.run();
+      if (typeof run.slotUntilMs !== 'number') return;
+      this.state.putRun({ ...run, slotUntilMs: untilMs });
+      if (untilMs === null && run.status === 'running') course.queueUp();
+    });
+  }
+
+  /** Idempotent; an ended run stays as it is, but one that waits for a person's decision is given up. */
   cancel(nowMs: number): Command[] {
-    return this.#event(nowMs, () => {
-      if (ENDED.includes(this.state.run().status)) return;
+    return this.#event(nowMs, (course) => {
+      const { status } = this.state.run();
+      if (ENDED.includes(status) && status !== 'needs_review') return;
       const top = this.state.frame(TOP);
-      this.#stop(top, 'cancelled', null);
-      this.#ended(top);
+      course.stop(top, 'cancelled', null);
+      course.ended(top);
     });
   }
 
@@ -188,17 +237,17 @@ export class Progress {
   pause(nowMs: number): Command[] {
     return this.#event(nowMs, () => {
       const run = this.state.run();
-      if (run.status === 'running') this.#hold(run, { status: 'paused', refusal: null, resumeAtMs: null });
-      else if (run.status === 'paused_budget')
-        this.state.putRun({ ...run, status: 'paused', resumeAtMs: null });
+      if (!ENDED.includes(run.status))
+        this.state.putRun(held(run, { status: 'paused', pausedFor: 'person' }, nowMs));
     });
   }
 
   /** Goes on from where it stopped. Idempotent. */
   resume(nowMs: number): Command[] {
-    return this.#event(nowMs, () => {
+    return this.#event(nowMs, (course) => {
       const run = this.state.run();
-      if (run.status === 'paused' || run.status === 'paused_budget') this.#resume(run);
+      const waits = run.status === 'paused' && run.pausedFor === 'wait';
+      if (!waits && (run.status === 'paused' || run.status === 'paused_budget')) course.resume(run);
     });
   }
 
@@ -209,327 +258,26 @@ export class Progress {
     return Math.min(run.deadlineMs, run.resumeAtMs ?? Infinity, this.state.minDueMs() ?? Infinity);
   }
 
-  #event(nowMs: number, change: () => void): Command[] {
-    this.#nowMs = nowMs;
-    this.#commands = [];
-    change();
-    return this.#commands;
+  #event(nowMs: number, change: (course: Course) => void): Command[] {
+    const course = new Course(this.plan, this.state, this.chance, nowMs);
+    change(course);
+    course.rest();
+    return course.commands;
   }
 
-  #held({ frame: key, node, token }: { frame: string; node: string; token: string }) {
+  #leased({ frame: key, node, token }: Held): FrameState | null {
     const frame = this.state.frame(key);
     const state = frame.nodes.get(node);
-    return state?.status === 'running' && state.token === token ? { frame, node: state } : null;
+    if (state?.status !== 'running' || state.token !== token) return null;
+    // the attempt that told a map's items has said all it had to say: what follows comes from the items
+    const map = this.plan.nodes.get(node)!.isMap ? this.state.map(key, node) : null;
+    return map && (map.next < map.total || map.active > 0) ? null : frame;
   }
 
-  #put(frame: FrameState, nodeId: string, node: NodeState): void {
-    frame.nodes.set(nodeId, node);
-    this.state.putNode(frame, nodeId, node);
-  }
-
-  #open(scope: string, parent: string | null, path: number[]): void {
-    const frame: FrameState = {
-      key: scope === TOP ? TOP : `${scope}@${path.join('.')}`,
-      scope,
-      parent,
-      path,
-      status: 'running',
-      resultNode: null,
-      error: null,
-      nodes: new Map(),
-    };
-    this.state.putFrame(frame);
-    this.#advance(frame);
-  }
-
-  /** Makes ready what can be made ready, passes on what is skipped, and ends the frame when nothing is left. */
-  #advance(frame: FrameState): void {
-    if (frame.status !== 'running') return;
-    const order = this.plan.order(frame.scope);
-    let left = 0;
-    let going = 0;
-    for (const id of order) {
-      const node = this.plan.nodes.get(id)!;
-      let state = frame.nodes.get(id);
-      if (!state) {
-        const ready = this.#readiness(frame, node);
-        if (ready === 'not_yet') {
-          left++;
-          continue;
-        }
-        if (ready === 'skip') this.#put(frame, id, { ...UNBEGUN, status: 'skipped' });
-        else this.#begin(frame, node, UNBEGUN);
-        state = frame.nodes.get(id)!;
-        if (frame.status !== 'running') return;
-      } else if (state.status === 'queued') {
-        this.#begin(frame, node, state);
-        state = frame.nodes.get(id)!;
-      }
-      if (!SETTLED.has(state.status)) {
-        left++;
-        if (state.status !== 'needs_review') going++;
-      }
-    }
-    if (left === 0) {
-      frame.status = 'succeeded';
-      frame.resultNode = this.#resultOf(frame);
-      this.state.putFrame(frame);
-      this.#ended(frame);
-    } else if (going === 0) {
-      frame.status = 'needs_review';
-      this.state.putFrame(frame);
-      this.#ended(frame);
-    }
-  }
-
-  #readiness(frame: FrameState, node: PlanNode): 'ready' | 'skip' | 'not_yet' {
-    if (node.incoming.length === 0) return frame.scope !== TOP || node.isTrigger ? 'ready' : 'skip';
-    let live = false;
-    for (const edge of node.incoming) {
-      const source = frame.nodes.get(edge.source);
-      if (!source || !SETTLED.has(source.status)) return 'not_yet';
-      const handle = edge.sourceHandle ?? '';
-      if (source.status === 'succeeded') live ||= handle === (source.handle ?? '');
-      else if (source.status === 'failed') {
-        const { onError } = this.plan.nodes.get(edge.source)!;
-        live ||= onError === 'error' ? handle === 'error' : onError === 'continue';
-      }
-    }
-    return live ? 'ready' : 'skip';
-  }
-
-  /** The last node of the frame that ends a way and was gone through; null when none was. */
-  #resultOf(frame: FrameState): string | null {
-    return (
-      this.plan
-        .order(frame.scope)
-        .findLast(
-          (id) =>
-            this.plan.nodes.get(id)!.outgoing.length === 0 && frame.nodes.get(id)?.status === 'succeeded',
-        ) ?? null
-    );
-  }
-
-  /** Runs the node under a new lease, or queues it while the run is paused or another one goes first. */
-  #begin(frame: FrameState, node: PlanNode, before: NodeState): void {
-    const mayRun =
-      this.state.run().status === 'running' &&
-      !(
-        this.plan.sequential &&
-        [...frame.nodes].some(([id, other]) => id !== node.id && ACTIVE.has(other.status))
-      );
-    if (!mayRun) {
-      if (before.status !== 'queued' || !frame.nodes.has(node.id))
-        this.#put(frame, node.id, { ...before, status: 'queued', token: null, dueMs: null });
-      return;
-    }
-    const token = this.chance.token();
-    const attempt = before.attempts + 1;
-    this.#put(frame, node.id, {
-      ...before,
-      status: 'running',
-      attempts: attempt,
-      token,
-      dueMs: node.isInline ? null : this.#nowMs + node.timeoutMs,
-      startedMs: before.startedMs ?? this.#nowMs,
-      error: null,
-    });
-    this.#commands.push({ do: 'run', frame: frame.key, node: node.id, token, attempt });
-  }
-
-  #fail(frame: FrameState, node: PlanNode, state: NodeState, failure: NodeFailure, mayRetry = true): void {
-    if (failure.reason === 'over_budget') {
-      const resetsAt = 'resetsAt' in failure.refusal ? failure.refusal.resetsAt : null;
-      this.#put(frame, node.id, {
-        ...state,
-        status: 'waiting',
-        attempts: state.attempts - 1,
-        token: null,
-        dueMs: null,
-      });
-      const run = this.state.run();
-      const paused = {
-        status: 'paused_budget' as const,
-        refusal: failure.refusal,
-        resumeAtMs: resetsAt ? Math.max(Date.parse(resetsAt), this.#nowMs + 1000) : null,
-      };
-      if (run.status === 'running') this.#hold(run, paused);
-      else if (!ENDED.includes(run.status)) this.state.putRun({ ...run, ...paused });
-      return;
-    }
-    const error: RunError = {
-      nodeId: node.id,
-      ...(frame.path.length > 0 ? { itemPath: frame.path } : {}),
-      reason: failure.reason,
-      message: failure.message,
-      ...(failure.field === undefined ? {} : { field: failure.field }),
-      ...(failure.position === undefined ? {} : { position: failure.position }),
-    };
-    const safe = failure.reason === 'not_sent' || (failure.reason === 'unknown' && node.idempotent);
-    if (safe && mayRetry && state.attempts < node.retry.maxAttempts) {
-      const { intervalMs, rate, maxDelayMs } = node.retry;
-      const spread = this.chance.dice() * Math.min(maxDelayMs, intervalMs * rate ** (state.attempts - 1));
-      const waitMs = Math.ceil(Math.max(spread, failure.retryAfterMs ?? 0));
-      this.#put(frame, node.id, {
-        ...state,
-        status: 'waiting',
-        token: null,
-        dueMs: this.#nowMs + waitMs,
-        error,
-      });
-      return;
-    }
-    const settled = { ...state, token: null, dueMs: null, endedMs: this.#nowMs, error };
-    if (failure.reason === 'unknown' && !node.idempotent) {
-      this.#put(frame, node.id, { ...settled, status: 'needs_review' });
-      return this.#advance(frame);
-    }
-    this.#put(frame, node.id, {
-      ...settled,
-      status: 'failed',
-      handle: node.onError === 'error' ? 'error' : null,
-    });
-    if (node.onError !== 'stop') return this.#advance(frame);
-    this.#stop(frame, 'failed', error);
-    this.#ended(frame);
-  }
-
-  /** Ends a frame before its time: what runs is aborted, what waits is given up, what never began stays without a state. */
-  #stop(frame: FrameState, status: 'failed' | 'cancelled', error: RunError | null): void {
-    for (const [id, node] of frame.nodes) {
-      if (SETTLED.has(node.status) || (node.status === 'needs_review' && status === 'failed')) continue;
-      if (node.token) this.#commands.push({ do: 'abort', token: node.token });
-      if (this.plan.nodes.get(id)!.isMap)
-        for (const key of this.state.openFrames(frame.key, id))
-          this.#stop(this.state.frame(key), 'cancelled', null);
-      this.#put(frame, id, {
-        ...node,
-        status: node.startedMs === null ? 'skipped' : 'cancelled',
-        token: null,
-        dueMs: null,
-        endedMs: this.#nowMs,
-      });
-    }
-    frame.status = status;
-    frame.error = error;
-    this.state.putFrame(frame);
-  }
-
-  /** A frame has ended: the run with it when it is the top, else its map learns of it. */
-  #ended(frame: FrameState): void {
-    if (frame.parent === null) {
-      const status = frame.status === 'succeeded' ? 'completed' : frame.status;
-      if (status === 'running') return;
-      this.state.putRun({
-        ...this.state.run(),
-        status,
-        error: frame.error,
-        endedMs: this.#nowMs,
-        refusal: null,
-        resumeAtMs: null,
-      });
-      this.#commands.push({ do: 'end' });
-      return;
-    }
-    const parent = this.state.frame(frame.parent);
-    const map = this.state.map(parent.key, frame.scope)!;
-    const inDoubt = map.inDoubt || frame.status === 'needs_review';
-    this.state.putMap(parent.key, frame.scope, { ...map, active: map.active - 1, inDoubt });
-    if (frame.status === 'failed' && map.onItemError === 'stop') {
-      const node = parent.nodes.get(frame.scope)!;
-      for (const key of this.state.openFrames(parent.key, frame.scope))
-        this.#stop(this.state.frame(key), 'cancelled', null);
-      this.state.putMap(parent.key, frame.scope, { ...map, active: 0, next: map.total, inDoubt });
-      return this.#settleMapFailure(parent, this.plan.nodes.get(frame.scope)!, node, frame.error);
-    }
-    this.#fill(parent, frame.scope);
-  }
-
-  /** A map fails with its item's error; nothing of it is tried again. */
-  #settleMapFailure(frame: FrameState, node: PlanNode, state: NodeState, error: RunError | null): void {
-    this.#put(frame, node.id, {
-      ...state,
-      status: 'failed',
-      token: null,
-      dueMs: null,
-      endedMs: this.#nowMs,
-      error,
-      handle: node.onError === 'error' ? 'error' : null,
-    });
-    if (node.onError !== 'stop') return this.#advance(frame);
-    this.#stop(frame, 'failed', error);
-    this.#ended(frame);
-  }
-
-  /** Begins items up to the map's concurrency; gathers when the last has ended. */
-  #fill(frame: FrameState, nodeId: string): void {
-    for (;;) {
-      const node = frame.nodes.get(nodeId);
-      const map = this.state.map(frame.key, nodeId);
-      if (!map || node?.status !== 'running') return;
-      if (map.next >= map.total) {
-        if (map.active > 0) return;
-        if (map.inDoubt) {
-          this.#put(frame, nodeId, {
-            ...node,
-            status: 'needs_review',
-            token: null,
-            dueMs: null,
-            endedMs: this.#nowMs,
-          });
-          return this.#advance(frame);
-        }
-        this.#commands.push({ do: 'gather', frame: frame.key, node: nodeId, token: node.token! });
-        return;
-      }
-      if (map.active >= map.concurrency || this.state.run().status !== 'running') return;
-      const begun = { ...map, next: map.next + 1, active: map.active + 1 };
-      this.state.putMap(frame.key, nodeId, begun);
-      this.#open(nodeId, frame.key, [...frame.path, map.next]);
-    }
-  }
-
-  #hold(run: RunState, how: Pick<RunState, 'status' | 'refusal' | 'resumeAtMs'>): void {
-    this.state.putRun({
-      ...run,
-      ...how,
-      remainingMs: Math.max(0, run.deadlineMs - this.#nowMs),
-      deadlineMs: this.#nowMs + PAUSE_MS,
-    });
-  }
-
-  #resume(run: RunState): void {
-    this.state.putRun({
-      ...run,
-      status: 'running',
-      deadlineMs: this.#nowMs + (run.remainingMs ?? DEFAULT_RUN_MS),
-      remainingMs: null,
-      refusal: null,
-      resumeAtMs: null,
-    });
-    this.#goOn();
-  }
-
-  /** Begins what stood still: queued nodes, nodes the budget refused, items not yet begun. */
-  #goOn(): void {
-    if (this.state.run().status !== 'running') return;
-    for (const { frame: key, node } of this.state.nodesIn('queued', 'waiting')) {
-      const frame = this.state.frame(key);
-      const state = frame.nodes.get(node);
-      if (state?.status === 'queued' || (state?.status === 'waiting' && state.dueMs === null))
-        this.#begin(frame, this.plan.nodes.get(node)!, state);
-    }
-    for (const { frame, node } of this.state.openMaps()) this.#fill(this.state.frame(frame), node);
+  /** Only what ended for want of this decision may go on: nothing that failed or was cancelled around it. */
+  #mayReopen(frame: FrameState): boolean {
+    for (let at: FrameState | null = frame; at; at = at.parent === null ? null : this.state.frame(at.parent))
+      if (at.status !== 'running' && at.status !== 'needs_review') return false;
+    return true;
   }
 }
-
-const UNBEGUN: NodeState = {
-  status: 'queued',
-  attempts: 0,
-  token: null,
-  dueMs: null,
-  handle: null,
-  startedMs: null,
-  endedMs: null,
-  error: null,
-};

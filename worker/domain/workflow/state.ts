@@ -45,14 +45,26 @@ export interface NodeState {
   attempts: number;
   /** the lease: results are taken only with the current one. null when nothing runs */
   token: string | null;
-  /** running: when the lease ends (null = never). waiting: when to try again (null = when the budget allows) */
+  /** running: when the lease ends (null = never). waiting: when that is over by itself (null = never) */
   dueMs: number | null;
   /** the output its successors hang on */
   handle: string | null;
   startedMs: number | null;
   endedMs: number | null;
   error: RunError | null;
+  /** what it waits for; null or absent unless it waits (in rows from before: for another try, or for money) */
+  wait?: NodeWait | null;
 }
+
+/** What a waiting node waits for. Only a retry and money mean another attempt; the others are settled without one. */
+export type NodeWait =
+  | { for: 'retry' }
+  | { for: 'budget' }
+  | { for: 'delay' }
+  /** a person; `message` is what they are asked */
+  | { for: 'approval'; message: string }
+  /** the execution of another workflow */
+  | { for: 'workflow'; executionId: string };
 
 export interface FrameState {
   /** '' for the top, else `<map id>@<path>` */
@@ -78,8 +90,6 @@ export interface MapState {
   active: number;
   concurrency: number;
   onItemError: 'stop' | 'continue' | 'remove';
-  /** an item ended as needs_review */
-  inDoubt: boolean;
 }
 
 export interface RunState {
@@ -89,8 +99,12 @@ export interface RunState {
   endedMs: number | null;
   /** when the run (or its pause) ends by itself */
   deadlineMs: number;
-  /** while paused: what was left of the run's own time */
+  /** while paused or in the queue: what was left of the run's own time */
   remainingMs: number | null;
+  /** status `paused`: by a person, or because all that is left only waits. Absent in runs from before: a person */
+  pausedFor?: 'person' | 'wait';
+  /** whose workflow limits its runs: until when this one's slot is leased, null = it has none. Absent = there is no limit */
+  slotUntilMs?: number | null;
   /** paused_budget: what said no */
   refusal: Refusal | null;
   /** paused_budget: when the budget begins a new period */
@@ -114,4 +128,8 @@ export interface ProgressState {
   minDueMs(): number | null;
   /** maps that run and have items not yet begun */
   openMaps(): { frame: string; node: string }[];
+  /** does an item of this map wait for a person's decision? */
+  isInDoubt(frameKey: string, nodeId: string): boolean;
+  /** is any attempt under way (a map whose items are known is none), and what is waited for? */
+  motion(): { running: boolean; waits: NodeWait['for'][] };
 }

@@ -8,6 +8,7 @@ import { textOf } from '../../domain/data/json-text.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import { jsonOf, type Placed, type Transport } from './exchange.ts';
 import {
+  CANCELLED,
   connectionFailure,
   failed,
   failureOf,
@@ -16,6 +17,8 @@ import {
   retryAfterMs,
   settledFailure,
   TEST_TIMEOUT_MS,
+  timedOut,
+  TOO_LATE,
 } from './failure.ts';
 
 /** What a caller who names no API version is taken to speak: it knows every parameter that later versions dropped. */
@@ -27,7 +30,7 @@ export function forwardAnthropic(
   connection: Placed,
   deps: Transport,
 ): Promise<Result<Response, ProviderFailure>> {
-  return attempt(connection, deps, (client) =>
+  const send = (client: Anthropic) =>
     client
       .post('/v1/messages', {
         body: textOf(request.body, request.original),
@@ -42,8 +45,8 @@ export function forwardAnthropic(
         ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
         maxRetries: 0,
       })
-      .asResponse(),
-  );
+      .asResponse();
+  return attempt(connection, deps, { send, signal: request.signal });
 }
 
 /** Anthropic's own count of a request's input: free, and exact for its models. */
@@ -52,7 +55,7 @@ export async function countAnthropic(
   connection: Placed,
   deps: Transport,
 ): Promise<Result<number, ProviderFailure>> {
-  const answer = await attempt(connection, deps, (client) =>
+  const send = (client: Anthropic) =>
     client
       .post('/v1/messages/count_tokens', {
         body: textOf(request.body, request.original),
@@ -61,8 +64,8 @@ export async function countAnthropic(
         timeout: TEST_TIMEOUT_MS,
         maxRetries: 0,
       })
-      .asResponse(),
-  );
+      .asResponse();
+  const answer = await attempt(connection, deps, { send, signal: request.signal });
   if (!answer.ok) return answer;
   const text = await answer.value.text().catch(() => '');
   const tokens = (jsonOf(text) as { input_tokens?: unknown } | null)?.input_tokens;
@@ -76,11 +79,11 @@ export async function listAnthropicModels(
   connection: Placed,
   deps: Transport,
 ): Promise<Result<{ models: string[] }, ProviderFailure>> {
-  const answer = await attempt(connection, deps, (client) =>
+  const send = (client: Anthropic) =>
     client
       .get('/v1/models', { query: { limit: 1000 }, timeout: TEST_TIMEOUT_MS, maxRetries: 0 })
-      .asResponse(),
-  );
+      .asResponse();
+  const answer = await attempt(connection, deps, { send });
   if (!answer.ok) return answer;
   const text = await answer.value.text().catch(() => '');
   const data = (jsonOf(text) as { data?: unknown } | null)?.data;
@@ -134,20 +137,22 @@ function clientOf(connection: Placed, { fetch: send }: Transport): Anthropic {
 async function attempt(
   connection: Placed,
   deps: Transport,
-  send: (client: Anthropic) => Promise<Response>,
+  { send, signal }: { send: (client: Anthropic) => Promise<Response>; signal?: AbortSignal },
 ): Promise<Result<Response, ProviderFailure>> {
   try {
     return ok(await send(clientOf(connection, deps)));
   } catch (error) {
-    return err(await settledFailure(classified(error), connection, deps));
+    return err(await settledFailure(classified(error, signal), connection, deps));
   }
 }
 
 /** engine.md rule 5. Throws what is not a failure of the provider (a bug of ours). */
-function classified(error: unknown): ProviderFailure {
-  if (error instanceof Anthropic.APIUserAbortError) return failed('unknown', 0, 'The call was cancelled.');
-  if (error instanceof Anthropic.APIConnectionTimeoutError)
-    return failed(neverArrived(error) ? 'not_sent' : 'unknown', 0, 'It did not answer in time.');
+function classified(error: unknown, signal?: AbortSignal): ProviderFailure {
+  // The client takes every abort for its user's wish; ours are deadlines too.
+  const aborted = error instanceof Anthropic.APIUserAbortError;
+  if (aborted && !(signal && timedOut(signal))) return CANCELLED;
+  if (aborted || error instanceof Anthropic.APIConnectionTimeoutError)
+    return failed(neverArrived(error) ? 'not_sent' : 'unknown', 0, TOO_LATE);
   if (error instanceof Anthropic.APIConnectionError) return connectionFailure(error);
   if (!(error instanceof Anthropic.APIError) || error.status === undefined) throw error;
   const { status } = error;

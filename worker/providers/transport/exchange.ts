@@ -5,6 +5,7 @@
 import type { Connection, ProviderDeps, ProviderFailure } from '../../domain/contracts/provider.ts';
 import { err, ok, type Result } from '../../domain/result.ts';
 import {
+  CANCELLED,
   connectionFailure,
   failed,
   failureOf,
@@ -12,6 +13,8 @@ import {
   neverArrived,
   retryAfterMs,
   settledFailure,
+  timedOut,
+  TOO_LATE,
 } from './failure.ts';
 
 export type Transport = Pick<ProviderDeps, 'fetch' | 'listens'>;
@@ -31,8 +34,6 @@ export interface Exchange {
   wordsIn(body: string): string | null;
 }
 
-const CANCELLED = failed('unknown', 0, 'The call was cancelled.');
-const TOO_LATE = 'It did not answer in time.';
 const NEVER = new AbortController().signal;
 
 /** Answers as soon as the provider's 2xx headers are there; the body is unread. */
@@ -62,8 +63,6 @@ export async function exchange(
     if (timer !== null) clearTimeout(timer);
   }
 }
-
-const timedOut = ({ reason }: AbortSignal): boolean => (reason as Error | undefined)?.name === 'TimeoutError';
 
 /** No answer came: engine.md rule 5. */
 function classified(error: Error, stop: AbortSignal): ProviderFailure {

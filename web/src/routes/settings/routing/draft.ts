@@ -9,6 +9,7 @@ export interface TargetDraft {
   connection: string;
   weight: string;
   timeoutSeconds: string;
+  idleSeconds: string;
   maxAttempts: string;
 }
 
@@ -28,6 +29,7 @@ export const emptyTarget = (): TargetDraft => ({
   connection: '',
   weight: '',
   timeoutSeconds: '',
+  idleSeconds: '',
   maxAttempts: '',
 });
 
@@ -42,6 +44,7 @@ export const draftOf = (route: ModelRoute | null): RouteDraft => ({
     connection: target.connection ?? '',
     weight: text(target.weight),
     timeoutSeconds: text(target.timeoutMs && target.timeoutMs / 1000),
+    idleSeconds: text(target.idleTimeoutMs && target.idleTimeoutMs / 1000),
     maxAttempts: text(target.maxAttempts),
   })) ?? [emptyTarget(), emptyTarget()],
   maxAttempts: String(route?.retry.maxAttempts ?? 2),
@@ -64,14 +67,8 @@ export const bodyOf = ({ name, strategy, targets, maxAttempts, baseMs, maxMs }: 
     connection: target.connection || undefined,
     weight: strategy === 'weighted' ? number(target.weight) : undefined,
     timeoutMs: number(target.timeoutSeconds, 1000),
+    idleTimeoutMs: number(target.idleSeconds, 1000),
     maxAttempts: number(target.maxAttempts),
   })),
   retry: { maxAttempts: number(maxAttempts), baseMs: number(baseMs), maxMs: number(maxMs) },
 });
-
-/** "75%" of first choices for each target of a weighted route. */
-export function sharesOf(targets: readonly { weight?: number }[]): string[] {
-  const weights = targets.map(({ weight }) => weight ?? 1);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => (total === 0 ? '0%' : `${Math.round((weight / total) * 100)}%`));
-}

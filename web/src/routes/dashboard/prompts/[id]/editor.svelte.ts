@@ -12,7 +12,7 @@ import {
   type Kept,
 } from '$lib/prompt/content.ts';
 import { problemIn, readRunStream } from '$lib/prompt/run-stream.ts';
-import type { Model, OpenPrompt, PromptContent, PromptVersion, RunAnswer } from '$lib/shapes.ts';
+import type { OpenPrompt, PromptContent, PromptVersion, RunAnswer } from '$lib/shapes.ts';
 
 export type RunState = 'idle' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -85,11 +85,6 @@ export class PromptEditor {
     const schema = schemaOf(this.draft.responseSchema);
     return schema.ok ? schema.value : null;
   });
-
-  modelIn(models: Model[]): Model | null {
-    const wanted = this.draft.model;
-    return models.find(({ id, provider }) => id === wanted || `${provider}/${id}` === wanted) ?? null;
-  }
 
   /** Saves what is typed as the next version. False when it could not be. */
   async save(note = ''): Promise<boolean> {

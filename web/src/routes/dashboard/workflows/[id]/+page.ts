@@ -2,7 +2,8 @@
 import { call } from '$lib/api.ts';
 import type { NodeTypeInfo } from '$lib/flow/definition.ts';
 import type { Execution } from '$lib/flow/execution.ts';
-import type { Listed, Model, Prompt } from '$lib/shapes.ts';
+import { connectedModels, routesOfTeam } from '$lib/models/load.ts';
+import type { Listed, Prompt } from '$lib/shapes.ts';
 import type { DataSource } from '$lib/flow/data-source.ts';
 import type { PageLoad } from './$types';
 import type { WorkflowAnswer } from './workflow-answer.ts';
@@ -12,11 +13,12 @@ export const ssr = false;
 export const load: PageLoad = async ({ fetch, params, url, untrack }) => {
   const executionId = untrack(() => url.searchParams.get('execution'));
   const list = <T>(path: string) => call<Listed<T>>(path, { fetch, query: { limit: 200 } });
-  const [workflow, types, sources, models, prompts, execution] = await Promise.all([
+  const [workflow, types, sources, models, routes, prompts, execution] = await Promise.all([
     call<WorkflowAnswer>(`/api/workflows/${encodeURIComponent(params.id)}`, { fetch }),
     call<{ data: NodeTypeInfo[] }>('/api/node-types', { fetch }),
     list<DataSource>('/api/data-sources'),
-    call<Listed<Model>>('/api/models', { fetch }),
+    connectedModels(fetch),
+    routesOfTeam(fetch),
     list<Prompt>('/api/prompts'),
     executionId ? call<Execution>(`/api/executions/${encodeURIComponent(executionId)}`, { fetch }) : null,
   ]);
@@ -24,7 +26,8 @@ export const load: PageLoad = async ({ fetch, params, url, untrack }) => {
     workflow,
     types,
     sources: sources.ok ? sources.data.data : [],
-    models: models.ok ? models.data.data : [],
+    models: models.ok ? models.data : [],
+    routes,
     prompts: prompts.ok ? prompts.data.data : [],
     execution: execution?.ok ? execution.data : null,
   };

@@ -1,16 +1,18 @@
-/** What the builder knows besides the workflow: models, sources with their columns and rows, prompts of the library. */
+/** What the builder knows besides the workflow: models and routes, sources with their columns and rows, prompts of the library. */
 import { call, type ApiProblem } from '$lib/api.ts';
 import type { DataSource, Preview } from '$lib/flow/data-source.ts';
-import type { Listed, Model, Prompt } from '$lib/shapes.ts';
+import type { Listed, Model, ModelRoute, Prompt } from '$lib/shapes.ts';
 
 export class BuilderData {
   readonly models: readonly Model[];
+  readonly routes: readonly ModelRoute[];
   readonly prompts: readonly Prompt[];
   #sources = $state.raw<readonly DataSource[]>([]);
   #previews = $state.raw<ReadonlyMap<string, Preview | ApiProblem | 'loading'>>(new Map());
 
-  constructor(known: { models: Model[]; prompts: Prompt[]; sources: DataSource[] }) {
+  constructor(known: { models: Model[]; routes: ModelRoute[]; prompts: Prompt[]; sources: DataSource[] }) {
     this.models = known.models;
+    this.routes = known.routes;
     this.prompts = known.prompts;
     this.#sources = known.sources;
   }
