@@ -248,7 +248,7 @@ const each = <T>(kinds: readonly Kind[], cases: readonly T[]) =>
   kinds.flatMap((kind) => cases.map((one) => [kind, ...(one as unknown[])] as unknown as [Kind, ...any[]]));
 
 describe('a provider that answers', () => {
-  it.each(each(KINDS, JSON_CASES))(
+  it.concurrent.each(each(KINDS, JSON_CASES))(
     '%s with %s: the caller is told, and the row says what happened',
     async (kind, script, statuses, error, billed) => {
       const answer = await ask(server, kind, { body: { x_script: script } });
@@ -258,7 +258,7 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(each(STREAMING, STREAM_CASES))(
+  it.concurrent.each(each(STREAMING, STREAM_CASES))(
     '%s, asked for a stream, with %s: an ordinary error',
     async (kind, script, statuses, error, billed) => {
       const answer = await ask(server, kind, { stream: true, body: { x_script: script } });
@@ -268,7 +268,7 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(each(STREAMING, LATER_CASES))(
+  it.concurrent.each(each(STREAMING, LATER_CASES))(
     '%s with a stream that %s: the error is an event, the words before it are charged',
     async (kind, script, error) => {
       const answer = await ask(server, kind, { stream: true, body: { x_script: script } });
@@ -280,29 +280,27 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(KINDS.flatMap((kind) => ['hints', 'plain_text'].map((script) => [kind, script] as const)))(
-    '%s rightly, but with %s: that is an answer',
-    async (kind, script) => {
-      const answer = await ask(server, kind, { body: { x_script: script } });
-      expect([answer.status, JSON.parse(answer.text)]).toEqual([200, goodBody(kind)]);
-      await expectRun(answer, { status: 'succeeded', billed: true });
-      if (kind === 'embeddings') return;
-      const stream = await ask(server, kind, { stream: true, body: { x_script: script } });
-      expect(stream.status).toBe(200);
-      await expectRun(stream, { status: 'succeeded', billed: true });
-    },
-  );
+  it.concurrent.each(
+    KINDS.flatMap((kind) => ['hints', 'plain_text'].map((script) => [kind, script] as const)),
+  )('%s rightly, but with %s: that is an answer', async (kind, script) => {
+    const answer = await ask(server, kind, { body: { x_script: script } });
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([200, goodBody(kind)]);
+    await expectRun(answer, { status: 'succeeded', billed: true });
+    if (kind === 'embeddings') return;
+    const stream = await ask(server, kind, { stream: true, body: { x_script: script } });
+    expect(stream.status).toBe(200);
+    await expectRun(stream, { status: 'succeeded', billed: true });
+  });
 
-  it.each(KINDS.flatMap((kind) => ['odd_usage', 'absurd_usage'].map((script) => [kind, script] as const)))(
-    "%s with %s: the answer is the caller's, its tokens are counted by us",
-    async (kind, script) => {
-      const answer = await ask(server, kind, { body: { x_script: script } });
-      expect(answer.status).toBe(200);
-      const row = await expectRun(answer, { status: 'succeeded', billed: true });
-      expect(row.source).toBe('estimated');
-      expect(row.inputTokens).toBeLessThan(1_000);
-    },
-  );
+  it.concurrent.each(
+    KINDS.flatMap((kind) => ['odd_usage', 'absurd_usage'].map((script) => [kind, script] as const)),
+  )("%s with %s: the answer is the caller's, its tokens are counted by us", async (kind, script) => {
+    const answer = await ask(server, kind, { body: { x_script: script } });
+    expect(answer.status).toBe(200);
+    const row = await expectRun(answer, { status: 'succeeded', billed: true });
+    expect(row.source).toBe('estimated');
+    expect(row.inputTokens).toBeLessThan(1_000);
+  });
 
   // Tens of megabytes each, read by the same code whatever the format: one of each kind is enough.
   it.each([
