@@ -79,6 +79,11 @@ export function seedYear(
     )
     .all() as { name: string; sql: string }[];
   for (const { name } of later) db.exec(`DROP INDEX ${name}`);
+  // the coarser rollups are summed up at the end, too
+  const triggers = db
+    .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'rollup'")
+    .all() as { name: string; sql: string }[];
+  for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
   const sql = rowsSql(teamId, startS, rows);
   for (let from = 1; from <= rows; from += CHUNK_ROWS) {
     const to = Math.min(rows, from + CHUNK_ROWS - 1);
@@ -90,6 +95,15 @@ export function seedYear(
     db.exec('DROP TABLE chunk; COMMIT');
   }
   for (const { sql: index } of later) db.exec(index);
+  for (const [table, seconds] of [
+    ['rollup_hour', 3_600],
+    ['rollup_six_hours', 21_600],
+    ['rollup_day', 86_400],
+  ])
+    db.exec(`INSERT INTO ${table} (team_id, dimension, key, start, runs, input_tokens, output_tokens, cost_nano_usd)
+      SELECT team_id, dimension, key, start / ${seconds} * ${seconds}, sum(runs), sum(input_tokens), sum(output_tokens), sum(cost_nano_usd)
+      FROM rollup WHERE team_id = '${teamId}' GROUP BY 1, 2, 3, 4`);
+  for (const { sql: trigger } of triggers) db.exec(trigger);
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   const { cost } = db
     .prepare("SELECT sum(cost_nano_usd) AS cost FROM rollup WHERE team_id = ? AND dimension = 'team'")

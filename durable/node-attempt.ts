@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../worker/domain/result.ts';
 import { firstAttempt } from '../worker/domain/routing/attempt-number.ts';
 import { hasTemplate, renderConfig } from '../worker/domain/workflow/expression.ts';
 import { TOP, type Plan } from '../worker/domain/workflow/plan.ts';
+import { liveEdges } from '../worker/domain/workflow/readiness.ts';
 import type { RunDeps } from '../worker/domain/workflow/run.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 
@@ -56,23 +57,20 @@ export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<strin
   return scope;
 }
 
-/** The single incoming value; several as `{<source id>: output}`; in a body without an edge, the item. */
-function inputOf(
+/** Every incoming value by its source, over the ways that were gone; and as one: the single one, else all; in a body without an edge, the item. */
+function inputsOf(
   plan: Plan,
   store: WorkflowRunStore,
-  frameKey: string,
-  nodeId: string,
+  { frame: key, node: nodeId }: { frame: string; node: string },
   scope: Record<string, unknown>,
-) {
-  const { incoming } = plan.nodes.get(nodeId)!;
-  if (incoming.length === 0) return frameKey === TOP ? store.order()!.input : scope.item;
-  const frame = store.frame(frameKey);
-  const outputs = store.outputs(frameKey);
-  const came = incoming.filter(({ source }) =>
-    ['succeeded', 'failed'].includes(frame.nodes.get(source)?.status ?? ''),
-  );
-  if (came.length === 1) return outputs[came[0]!.source] ?? null;
-  return Object.fromEntries(came.map(({ source }) => [source, outputs[source] ?? null]));
+): { input: unknown; inputs: Record<string, unknown> } {
+  const node = plan.nodes.get(nodeId)!;
+  if (node.incoming.length === 0)
+    return { input: key === TOP ? store.order()!.input : scope.item, inputs: {} };
+  const outputs = store.outputs(key);
+  const came = new Set(liveEdges(store.frame(key), node, plan).map(({ source }) => source));
+  const inputs = Object.fromEntries([...came].map((source) => [source, outputs[source] ?? null]));
+  return { input: came.size === 1 ? Object.values(inputs)[0] : inputs, inputs };
 }
 
 export async function runNode({
@@ -111,7 +109,9 @@ export async function runNode({
     attempt: command.attempt,
     idempotencyKey: key,
     scope,
-    input: inputOf(plan, store, command.frame, command.node, scope),
+    ...inputsOf(plan, store, command, scope),
+    nowMs: deps.now(),
+    depth: order.depth ?? 0,
     expressions: deps.expressions,
     budgetNanoUsd: order.budgetNanoUsd,
     tags: order.tags,

@@ -143,6 +143,9 @@ export class WorkflowRunStore implements ProgressState {
     this.#keep(frame);
     return frame;
   }
+  hasFrame(key: string): boolean {
+    return this.#frames.has(key) || this.#all('SELECT 1 FROM frame WHERE key = ?', key).length > 0;
+  }
   #keep(frame: FrameState): void {
     if (this.#frames.size >= LIVE_FRAMES)
       for (const [key] of this.#frames) if (key !== '' && this.#frames.delete(key)) break;
@@ -453,9 +456,10 @@ export class WorkflowRunStore implements ProgressState {
       startedAt: iso(state.startedMs),
       endedAt: iso(state.endedMs),
       ...(state.handle === null ? {} : { handle: state.handle }),
-      ...(row.output === null ? {} : { output: JSON.parse(String(row.output)) as unknown }),
+      ...(row.output === null || !began ? {} : { output: JSON.parse(String(row.output)) as unknown }),
       ...(first === null ? {} : { outputPreview: first }),
       ...(state.error === null ? {} : { error: state.error }),
+      ...(state.wait ? { wait: { ...state.wait, until: iso(state.dueMs) } } : {}),
       inputTokens: Number(row.input_tokens),
       outputTokens: Number(row.output_tokens),
       costNanoUsd: Number(row.cost_nano_usd),

@@ -5,12 +5,19 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
-import { err, type Result } from '../worker/domain/result.ts';
-import { planOf } from '../worker/domain/workflow/plan.ts';
+import { err, ok, type Result } from '../worker/domain/result.ts';
+import { frameKey, planOf } from '../worker/domain/workflow/plan.ts';
 import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
 import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
-import type { RunDeps, RunObject, RunOrder, RunView } from '../worker/domain/workflow/run.ts';
-import { ENDED, type RunState } from '../worker/domain/workflow/state.ts';
+import type {
+  NodePlace,
+  NotDecided,
+  RunDeps,
+  RunObject,
+  RunOrder,
+  RunView,
+} from '../worker/domain/workflow/run.ts';
+import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
 import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
 import { runView } from './run-view.ts';
@@ -19,12 +26,21 @@ import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
 const HEARTBEAT_MS = 10_000;
+/** A slot's lease is noted anew when it has grown by so much. */
+const RENEWED_MS = 30_000;
 /** After this many nodes in one go, the others on this isolate get their turn. */
 const TURN = 200;
 
+type Place = { frame: string; node: string };
 type RunCommand = Extract<Command, { do: 'run' }>;
 /** What one event writes, in one transaction: null when it came too late. */
 type Event = (progress: Progress, nowMs: number) => Command[] | null;
+
+function startOptions({ definition, slotUntilMs }: RunOrder, nowMs: number) {
+  const { timeoutMs = DEFAULT_RUN_MS } = definition.settings;
+  const slot = typeof slotUntilMs === 'number' && slotUntilMs <= nowMs ? null : slotUntilMs;
+  return { timeoutMs, ...(slot === undefined ? {} : { slotUntilMs: slot }) };
+}
 
 /** The class, once it is told what the world outside is made of (worker/api.ts does). */
 export function workflowRun(depsOf: (env: Env) => RunDeps) {
@@ -44,12 +60,21 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       super(ctx, env);
       this.#deps = depsOf(env);
       this.#store = new WorkflowRunStore(ctx.storage);
-      this.#reporter = new RunReporter(this.#store, this.#deps, () => this.#alarmAtMs);
+      this.#reporter = new RunReporter(this.#store, this.#deps, {
+        wakeAtMs: () => this.#alarmAtMs,
+        slotIs: (untilMs) => this.#slotIs(untilMs),
+      });
     }
 
     async start(order: RunOrder): Promise<void> {
-      if (this.#store.order()) return void (await this.poke());
-      this.#begin(order);
+      const { slotUntilMs } = order;
+      const isLimited = slotUntilMs !== undefined;
+      const isGranted = typeof slotUntilMs === 'number' && slotUntilMs > this.#deps.now();
+      if (this.#store.order()) {
+        if (isGranted) this.#change((progress, nowMs) => progress.granted(nowMs, slotUntilMs));
+        await this.poke();
+      } else if (!isLimited || isGranted) this.#begin(order);
+      // else its row stands in line until there is a slot
     }
 
     async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
@@ -76,6 +101,41 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         return progress.resume(nowMs);
       });
       return this.#told();
+    }
+
+    async approve({ decision, ...at }: NodePlace & { decision: 'approved' | 'rejected' }) {
+      return this.#decide(at, (progress, nowMs, place) =>
+        progress.settled(nowMs, { ...place, for: 'approval' }, { handle: decision }),
+      );
+    }
+
+    async review({ decision, output, ...at }: NodePlace & { decision: 'done' | 'retry'; output?: unknown }) {
+      return this.#decide(
+        at,
+        (progress, nowMs, place) => progress.decided(nowMs, place, decision),
+        ({ frame, node }) => decision === 'done' && this.#store.putOutput(frame, node, output ?? null),
+      );
+    }
+
+    /** `write`: what the decision's successors must find, written in its transaction. */
+    async #decide(
+      { nodeId, itemPath }: NodePlace,
+      event: (progress: Progress, nowMs: number, place: Place) => Command[] | null,
+      write: (place: Place) => unknown = () => {},
+    ): Promise<Result<ExecutionStatus, NotDecided>> {
+      if (!this.#store.order()) return err('no_node');
+      const plan = this.#machine().plan.nodes.get(nodeId);
+      const frame = plan && frameKey(plan.scope, itemPath);
+      if (!plan || frame === undefined || !this.#store.hasFrame(frame)) return err('no_node');
+      const place = { frame, node: nodeId };
+      const taken = this.#change((progress, nowMs) => {
+        const commands = event(progress, nowMs, place);
+        if (commands !== null) write(place);
+        return commands;
+      });
+      if (!taken) return err('nothing_to_decide');
+      this.#reporter.node(frame, nodeId);
+      return ok(await this.#told());
     }
 
     async poke(): Promise<boolean> {
@@ -121,11 +181,16 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     #begin(order: RunOrder): void {
-      this.#change(
-        (progress, nowMs) =>
-          progress.start(nowMs, { timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS }),
-        order,
-      );
+      this.#change((progress, nowMs) => progress.start(nowMs, startOptions(order, nowMs)), order);
+    }
+
+    /** What a report says of the slot. Renewing is no change that others are told of. */
+    #slotIs(untilMs: number | null): void {
+      const known = this.#store.run().slotUntilMs;
+      if (typeof known !== 'number') return;
+      if (untilMs === null) this.#change((progress, nowMs) => progress.renewed(nowMs, null));
+      else if (untilMs - known > RENEWED_MS)
+        this.#store.transaction(() => this.#machine().renewed(this.#deps.now(), untilMs));
     }
 
     /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
@@ -133,9 +198,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (this.#store.order()) this.#change(event);
       else
         this.#change((progress, nowMs) => {
-          const started = progress.start(nowMs, {
-            timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS,
-          });
+          const started = progress.start(nowMs, startOptions(order, nowMs));
           const after = event(progress, nowMs) ?? [];
           return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
         }, order);
@@ -170,6 +233,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       }
       if (commands.some((command) => command.do === 'end'))
         this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
+      // a slot that is asked for or given back is told at once: others wait for it
+      else if (commands.some(({ do: what }) => what === 'acquire' || what === 'release'))
+        this.ctx.waitUntil(this.#reporter.report());
       else this.#reporter.changed();
       this.#arm();
       return true;
@@ -282,9 +348,12 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError });
         });
       } else {
-        const { output, handle, stored } = outcome.value;
+        const { output, handle, stored, wait } = outcome.value;
         taken = this.#change(
-          (progress, nowMs) => progress.finished(nowMs, command, handle ?? null),
+          (progress, nowMs) =>
+            wait && (wait.untilMs === null || wait.untilMs > nowMs)
+              ? progress.waits(nowMs, command, wait.for, wait.untilMs)
+              : progress.finished(nowMs, command, handle ?? null),
           undefined,
           () => {
             this.#store.putOutput(frame, node, output);

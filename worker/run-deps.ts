@@ -4,15 +4,20 @@ import type { RunDeps } from './domain/workflow/run.ts';
 import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import type { Services } from './services.ts';
+import { mayReach } from './store/connections.ts';
 import { readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
+import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
 
 export function runDeps(services: Services): RunDeps {
-  const { env, db, now, newId, team } = services;
+  const { env, db, now, newId, team, providerDeps } = services;
   const nodeDeps: NodeDeps = {
     runPrompt: promptRunner(services),
     readRows: (query) => readRows({ db, files: env.FILES }, query),
+    fetch: providerDeps.fetch,
+    listens: providerDeps.listens,
+    mayReach: (url) => mayReach(services, url),
   };
   return {
     now,
@@ -23,7 +28,8 @@ export function runDeps(services: Services): RunDeps {
     expressions: evaluators,
     nodeDeps,
     abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
-    record: (record) => recordRun(env.DB, record),
+    record: (record) => recordRun(env.DB, record, now()),
+    grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
     publish: (teamId, message) => team(teamId).publish(message),
   };
 }

@@ -42,6 +42,7 @@ import { ranksFromAssets } from './store/ranks.ts';
 import { teamJudge, teamStub } from './store/judge.ts';
 import type { LiveConnection } from './store/connections.ts';
 import * as schema from './store/schema.ts';
+import { sha256Of } from './store/sha256.ts';
 
 export type Db = DrizzleD1Database<typeof schema>;
 
@@ -100,11 +101,6 @@ const counterOf = (assets: Fetcher | undefined): TokenCounter =>
     patience: () => scheduler.wait(2_000).then(() => null),
   }));
 
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Buffer.from(digest).toString('hex');
-}
-
 const made = new WeakMap<object, Services>();
 
 /** One record per environment, made on first use. */
@@ -129,7 +125,7 @@ export function services(env: Env): Services {
     const deps = callDeps(core, toProviders);
     const routing = routingDeps(core);
     // Inside the router: what is kept belongs to the model that an attempt is for.
-    const cached = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256 });
+    const cached = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256Of });
     const calls = routedCalls(cached, routing);
     const prompting: RunPromptDeps = {
       load: (teamId, promptId, wish) => loadPrompt(core, { teamId, promptId, wish }),

@@ -95,6 +95,8 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/teams/:id/members/:memberId': { role: 'viewer' },
   'POST /api/teams/:id/invitations': { email: 'd@example.com', role: 'viewer' },
   'PATCH /api/data-sources/:id': { name: 'Walked on' },
+  'POST /api/executions/:id/approvals/:nodeId': { decision: 'approved' },
+  'POST /api/executions/:id/reviews/:nodeId': { decision: 'done' },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
 };
 

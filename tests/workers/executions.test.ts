@@ -3,46 +3,8 @@ import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it, vi } from 'vitest';
 import type { Fetch } from './fixtures.ts';
 import { makeTeam } from './fixtures.ts';
+import { ask, edge, json, node, of, run, start, until, type Answer } from './running.ts';
 
-type Answer = Record<string, any>;
-const json = async (response: Response) => (await response.json()) as Answer;
-const node = (id: string, kind: string, config: object, more: object = {}) => ({
-  id,
-  kind,
-  position: { x: 0, y: 0 },
-  config,
-  ...more,
-});
-const edge = (source: string, target: string, sourceHandle?: string) => ({
-  id: `${source}-${target}`,
-  source,
-  target,
-  ...(sourceHandle ? { sourceHandle } : {}),
-});
-const start = node('start', 'trigger', { on: 'manual' });
-const ask = (id: string, prompt: string, more: object = {}) =>
-  node(id, 'prompt', { model: 'sandbox-small', prompt, maxTokens: 20, ...more });
-
-async function run(fetch: Fetch, definition: object, input?: unknown) {
-  const created = await json(await fetch('/api/workflows', { json: { name: 'Test', ...definition } }));
-  if (!created.id) throw new Error(JSON.stringify(created));
-  const triggered = await fetch(`/api/workflows/${created.id}/trigger`, {
-    json: input === undefined ? {} : { input },
-  });
-  const answer = await json(triggered);
-  if (triggered.status !== 202) throw new Error(JSON.stringify(answer));
-  return { workflowId: created.id as string, id: answer.executionId as string };
-}
-async function until(fetch: Fetch, id: string, ...statuses: string[]): Promise<Answer> {
-  const by = Date.now() + 15_000;
-  for (;;) {
-    const execution = await json(await fetch(`/api/executions/${id}`));
-    if (statuses.includes(execution.status)) return execution;
-    if (Date.now() > by)
-      throw new Error(`still ${execution.status}: ${JSON.stringify(execution).slice(0, 2000)}`);
-    await scheduler.wait(20);
-  }
-}
 /** The execution's ledger rows by attempt, once there are so many. */
 async function booked(fetch: Fetch, executionId: string, rows: number): Promise<Answer[]> {
   return await vi.waitFor(
@@ -54,9 +16,6 @@ async function booked(fetch: Fetch, executionId: string, rows: number): Promise<
     { timeout: 10_000, interval: 50 },
   );
 }
-const of = (execution: Answer, nodeId: string): Answer =>
-  execution.nodes.find((n: Answer) => n.nodeId === nodeId);
-
 describe('an execution', () => {
   it('goes from trigger to output: answers with nodes, tokens and cost that the ledger also has', async () => {
     const { fetch, teamId } = await makeTeam('editor');

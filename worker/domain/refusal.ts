@@ -76,7 +76,8 @@ export type Refusal =
   | { reason: 'not_found'; message: string }
   | { reason: 'model_not_found'; model: string }
   | { reason: 'model_unpriced'; model: string }
-  | { reason: 'conflict'; message: string }
+  /** `retryAfterSeconds`: when the same request may find it gone; absent = never by itself */
+  | { reason: 'conflict'; message: string; retryAfterSeconds?: number }
   | { reason: 'too_large'; message: string; limitBytes: number }
   | { reason: 'invalid'; message?: string; issues: Issue[] }
   | RateLimited

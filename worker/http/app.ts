@@ -10,6 +10,7 @@ import { connectionDependents } from './connection-dependents.ts';
 import { dataSources } from './data-sources.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
+import { decisions } from './decisions.ts';
 import { executions } from './executions.ts';
 import { anthropicGateway } from './gateway/anthropic-messages.ts';
 import { geminiGateway } from './gateway/gemini.ts';
@@ -112,6 +113,7 @@ export function createApp() {
     .route('/', workflows)
     .route('/', workflowEstimate)
     .route('/', executions)
+    .route('/', decisions)
     .route('/', outputs)
     .route('/', dataSources)
     .route('/', prompts)

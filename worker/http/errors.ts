@@ -77,7 +77,13 @@ export function answerTo(refusal: Refusal): ErrorAnswer {
         { param: 'model' },
       );
     case 'conflict':
-      return answer(409, 'conflict', refusal.message);
+      return answer(
+        409,
+        'conflict',
+        refusal.message,
+        {},
+        refusal.retryAfterSeconds === undefined ? {} : { 'retry-after': String(refusal.retryAfterSeconds) },
+      );
     case 'too_large':
       return answer(413, 'invalid_request_error', refusal.message, { limitBytes: refusal.limitBytes });
     case 'invalid':

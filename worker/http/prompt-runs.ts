@@ -1,6 +1,7 @@
 /** POST /api/prompts/:id/run: one JSON answer, or server-sent events `{type: "delta" | "done" | "error"}`. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { PaidCallRequest } from '../domain/call/paid-call.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import type { PromptRun, PromptStream } from '../domain/prompt/run-prompt.ts';
 import { usageSchema } from '../domain/cost/usage.ts';
@@ -79,7 +80,7 @@ export const promptRuns = newRoutes().openapi(
     if (stream) {
       const opened = await services.streamPrompt(request);
       if (!opened.ok) throw await counted(c, opened.error);
-      return eventStream(c, opened.value) as never;
+      return eventStream(c, opened.value, request) as never;
     }
     const run = await services.runPrompt(request);
     if (!run.ok) throw await counted(c, run.error);
@@ -95,7 +96,11 @@ async function counted(c: Context<AppEnv>, refusal: Refusal): Promise<Refused> {
   return new Refused(refusal);
 }
 
-function eventStream(c: Context<AppEnv>, { runId, deltas, done }: PromptStream): Response {
+function eventStream(
+  c: Context<AppEnv>,
+  { runId, deltas, done }: PromptStream,
+  { onDisconnect }: Pick<PaidCallRequest, 'onDisconnect'>,
+): Response {
   const encoder = new TextEncoder();
   const source = deltas.getReader();
   const requestId = c.get('requestId');
@@ -112,7 +117,8 @@ function eventStream(c: Context<AppEnv>, { runId, deltas, done }: PromptStream):
     },
     cancel: (reason) => source.cancel(reason),
   });
-  return c.body(body, 200, {
+  const kept = c.get('keepStream')?.({ body, done, onDisconnect }) ?? body;
+  return c.body(kept, 200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
     'x-pm-run-id': runId,

@@ -315,19 +315,6 @@ describe('an Idempotency-Key', () => {
     ).toBe(200);
   });
 
-  it('does not keep a stream, and does not run it twice', async () => {
-    const { fetch } = await makeTeam();
-    const { id } = await make(fetch);
-    const run = () =>
-      fetch(`/api/prompts/${id}/run`, { json: { variables: { name: 'x' }, stream: true }, headers });
-    expect(await (await run()).text()).toContain('done');
-    const again = await run();
-    expect([again.status, (await json(again)).error.message]).toEqual([
-      409,
-      expect.stringContaining('stream'),
-    ]);
-  });
-
   it('that is none is refused', async () => {
     const { fetch } = await makeTeam();
     const response = await fetch('/api/prompts', {

@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import type { Role } from '../domain/access/roles.ts';
 import type { Services } from '../services.ts';
+import type { KeepStream } from './kept-stream.ts';
 import type { ApiKey } from '../store/keys.ts';
 import type { Membership } from '../store/teams.ts';
 import { Refused } from './errors.ts';
@@ -37,7 +38,15 @@ export type Caller =
 /** `actor` is set on every route whose access is a permission; `caller` also on those that are 'signed-in'. */
 export interface AppEnv {
   Bindings: Env;
-  Variables: { requestId: string; services: Services; actor: Actor; caller: Caller; rateCounted?: true };
+  Variables: {
+    requestId: string;
+    services: Services;
+    actor: Actor;
+    caller: Caller;
+    rateCounted?: true;
+    /** keeps a streamed answer for whoever repeats the request (idempotency.ts); absent = nobody may */
+    keepStream?: KeepStream;
+  };
 }
 
 /** Call once per resource file. Validation failures are 422 `invalid` with issues. */

@@ -1,17 +1,35 @@
 /** Every node kind. A kind is one file in this folder, one line here and one test that calls tests/contracts/node.ts. */
 import type { NodeType } from '../domain/contracts/node.ts';
+import { approval } from './approval.ts';
 import { condition } from './condition.ts';
 import { dataSource, type DataSourceDeps } from './data-source.ts';
+import { delay } from './delay.ts';
+import { http, type HttpDeps } from './http.ts';
 import { map } from './map.ts';
+import { merge } from './merge.ts';
 import { output } from './output.ts';
 import { prompt, type PromptDeps } from './prompt.ts';
+import { switchNode } from './switch.ts';
 import { transform } from './transform.ts';
 import { trigger } from './trigger.ts';
 
 /** What the kinds need from outside, all together. */
-export type NodeDeps = DataSourceDeps & PromptDeps;
+export type NodeDeps = DataSourceDeps & PromptDeps & HttpDeps;
 
-export const NODE_TYPES = [trigger, dataSource, prompt, map, condition, transform, output] as const;
+export const NODE_TYPES = [
+  trigger,
+  dataSource,
+  prompt,
+  http,
+  condition,
+  switchNode,
+  map,
+  merge,
+  transform,
+  delay,
+  approval,
+  output,
+] as const;
 export type NodeKind = (typeof NODE_TYPES)[number]['kind'];
 
 /** Kinds by name, as the engine asks for them: config is checked by the kind's own schema before run() sees it. */

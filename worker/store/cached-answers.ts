@@ -1,13 +1,11 @@
-/** Answers of the response cache, sealed like everything that people wrote: small ones in D1, larger ones in R2. */
+/** Answers of the response cache, sealed like everything that people wrote. */
 import { and, eq, inArray, lt } from 'drizzle-orm';
 import type { KeptCall, ResponseCache } from '../domain/call/cached-calls.ts';
 import type { CoreServices } from '../services.ts';
 import { cachedAnswer } from './schema.ts';
-import { openSecret, sealSecret } from './secrets.ts';
+import { keepText, keptText } from './kept-text.ts';
 import { logLine } from '../domain/log-line.ts';
 
-/** Sealed texts up to this length stand in D1. */
-const IN_D1_CHARS = 64 * 1024;
 const SWEPT_AT_ONCE = 500;
 
 const purposeOf = (hash: string) => `cached answer ${hash}`;
@@ -20,24 +18,21 @@ export const responseCache = (services: CoreServices): ResponseCache => ({
         where: and(eq(cachedAnswer.teamId, teamId), eq(cachedAnswer.hash, hash)),
       });
       if (!row || Date.parse(row.expiresAt) <= services.now()) return null;
-      const sealed =
-        row.sealed ?? (row.fileKey && (await (await services.env.FILES.get(row.fileKey))?.text()));
-      if (!sealed) return null;
-      return JSON.parse(await openSecret(services, { teamId, purpose: purposeOf(hash), sealed })) as KeptCall;
+      const text = await keptText(services, row, { teamId, purpose: purposeOf(hash) });
+      return text === null ? null : (JSON.parse(text) as KeptCall);
     } catch (error) {
       console.error(logLine({ level: 'error', at: 'responseCache.find', message: String(error) }));
       return null;
     }
   },
   async keep(teamId, hash, { call, ttlSeconds }) {
-    const text = JSON.stringify(call);
-    const sealed = await sealSecret(services, { teamId, purpose: purposeOf(hash), text });
-    const fileKey = sealed.length > IN_D1_CHARS ? `cache/${teamId}/${hash}` : null;
-    // The file before the row: a row never names a file that is not there.
-    if (fileKey) await services.env.FILES.put(fileKey, sealed);
     const kept = {
-      sealed: fileKey ? null : sealed,
-      fileKey,
+      ...(await keepText(services, {
+        teamId,
+        purpose: purposeOf(hash),
+        text: JSON.stringify(call),
+        fileKey: `cache/${teamId}/${hash}`,
+      })),
       createdAt: iso(call.keptAtMs),
       expiresAt: iso(call.keptAtMs + ttlSeconds * 1000),
     };

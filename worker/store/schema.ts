@@ -378,7 +378,7 @@ export const rollup = sqliteTable(
   ],
 );
 
-const coarserRollup = (name: string) =>
+const coarserRollup = (name: string, { byKey = false } = {}) =>
   sqliteTable(
     name,
     {
@@ -393,12 +393,14 @@ const coarserRollup = (name: string) =>
     },
     (t) => [
       primaryKey({ columns: [t.teamId, t.dimension, t.start, t.key] }),
-      index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start),
+      ...(byKey ? [index(`${name}_key`).on(t.teamId, t.dimension, t.key, t.start)] : []),
       safeMoney(`${name}_cost_safe`, 'cost_nano_usd'),
     ],
   );
-/** The same sums per hour and per day (UTC). Triggers on `rollup` keep them (migrations/*_rollup_tiers.sql), so whoever writes a quarter of an hour writes all three. */
-export const rollupHour = coarserRollup('rollup_hour');
+/** The same sums per hour, six hours and day (UTC). Triggers on `rollup` keep them (migrations/*_clustered_rollups.sql), so whoever writes a quarter of an hour writes all four. */
+export const rollupHour = coarserRollup('rollup_hour', { byKey: true });
+/** A day of any zone is a few of these and some hours, where the day (UTC) never fits into it. */
+export const rollupSixHours = coarserRollup('rollup_six_hours');
 export const rollupDay = coarserRollup('rollup_day');
 
 /**
@@ -626,8 +628,35 @@ export const execution = sqliteTable(
     endedAt: time('ended_at'),
     /** when the object means to wake next; the sweeper pokes what is late */
     wakeAt: time('wake_at'),
+    /** how many runs of its workflow may go at one time, as its definition says; null = no limit */
+    maxConcurrent: integer('max_concurrent'),
+    /** until when it holds one of those slots; null = none. Who is `queued` without one stands in line (ADR 0011) */
+    slotUntil: time('slot_until'),
+    /** the execution that called this one, and by which of its steps: once */
+    parentExecutionId: text('parent_execution_id'),
+    parentKey: text('parent_key'),
+    depth: integer('depth').notNull().default(0),
+    /** definitions of the workflows it may call, as they were published when it began: workflow id -> {version, hash} */
+    pins: json<Record<string, { version: number; hash: string }>>('pins'),
+    /** the execution whose results it takes over, and from which node on it runs anew (null = from what failed) */
+    replayOf: text('replay_of'),
+    fromNodeId: text('from_node_id'),
+    /** when the object was emptied; the run then stands in R2 (state.md) */
+    archivedAt: time('archived_at'),
   },
   (t) => [
+    index('execution_line')
+      .on(t.workflowId)
+      .where(sql`ended_at is null and max_concurrent is not null`),
+    index('execution_slots')
+      .on(t.workflowId)
+      .where(sql`slot_until is not null`),
+    uniqueIndex('execution_child')
+      .on(t.parentExecutionId, t.parentKey)
+      .where(sql`parent_execution_id is not null`),
+    index('execution_archive')
+      .on(t.endedAt)
+      .where(sql`ended_at is not null and archived_at is null`),
     index('execution_workflow').on(t.workflowId, t.id),
     index('execution_team').on(t.teamId, t.id),
     index('execution_open')
@@ -766,7 +795,7 @@ export const deliveryTry = sqliteTable(
 );
 
 // ---- around ----
-/** Answers kept for Idempotency-Key; a row without an answer is still being worked on. */
+/** Answers kept for Idempotency-Key; a row without a status is still being worked on. */
 export const idempotency = sqliteTable(
   'idempotency',
   {
@@ -775,7 +804,10 @@ export const idempotency = sqliteTable(
     route: text('route').notNull(),
     bodyHash: text('body_hash').notNull(),
     status: integer('status'),
+    /** headers and body, sealed; null and no `file_key` = the answer is not kept */
     body: text('body'),
+    /** where a larger one stands in R2. Beside a `body` it is an earlier answer's, for the sweeper */
+    fileKey: text('file_key'),
     createdAt: time('created_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.teamId, t.route, t.key] })],

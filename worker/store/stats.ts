@@ -16,6 +16,7 @@ export interface Span {
 
 export const ROLLUP_TABLES: Record<Tier, string> = {
   day: 'rollup_day',
+  six_hours: 'rollup_six_hours',
   hour: 'rollup_hour',
   quarter: 'rollup',
 };
@@ -23,12 +24,14 @@ export const ROLLUP_TABLES: Record<Tier, string> = {
 /** Sums of one key of a dimension in one piece, named by its start. */
 export type Cell = Sums & { from: number; key: string };
 
-/** The pieces lead, so that each reads its own range of the primary key and no more. */
+/** The pieces lead, taken apart once, so that each reads its own range of the primary key and no more. */
 export const cellsSql = (table: string) => `
-  SELECT p.value ->> 'piece' AS "from", r.key AS key, sum(r.runs) AS runs, sum(r.input_tokens) AS inputTokens,
+  WITH p AS MATERIALIZED (
+    SELECT value ->> 'piece' AS piece, value ->> 'from' AS start, value ->> 'to' AS stop FROM json_each(?3)
+  )
+  SELECT p.piece AS "from", r.key AS key, sum(r.runs) AS runs, sum(r.input_tokens) AS inputTokens,
     sum(r.output_tokens) AS outputTokens, sum(r.cost_nano_usd) AS costNanoUsd
-  FROM json_each(?3) AS p CROSS JOIN ${table} AS r
-    ON r.team_id = ?1 AND r.dimension = ?2 AND r.start >= p.value ->> 'from' AND r.start < p.value ->> 'to'
+  FROM p CROSS JOIN ${table} AS r ON r.team_id = ?1 AND r.dimension = ?2 AND r.start >= p.start AND r.start < p.stop
   GROUP BY 1, 2`;
 
 /** The part of `span` that lies in each piece, cut into tiers. */
@@ -41,17 +44,23 @@ function spansOf(span: Span, pieces: readonly Span[]) {
   );
 }
 
-const NOTHING: Sums = { runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
-const plus = (a: Sums, b: Sums): Sums => ({
-  runs: a.runs + b.runs,
-  inputTokens: a.inputTokens + b.inputTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  costNanoUsd: a.costNanoUsd + b.costNanoUsd,
-});
+const nothing = (): Sums => ({ runs: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 });
+function add(sums: Sums, more: Sums): Sums {
+  sums.runs += more.runs;
+  sums.inputTokens += more.inputTokens;
+  sums.outputTokens += more.outputTokens;
+  sums.costNanoUsd += more.costNanoUsd;
+  return sums;
+}
 
 function sumBy<K>(cells: readonly Cell[], keyOf: (cell: Cell) => K): Map<K, Sums> {
   const sums = new Map<K, Sums>();
-  for (const cell of cells) sums.set(keyOf(cell), plus(sums.get(keyOf(cell)) ?? NOTHING, cell));
+  for (const cell of cells) {
+    const key = keyOf(cell);
+    let sum = sums.get(key);
+    if (!sum) sums.set(key, (sum = nothing()));
+    add(sum, cell);
+  }
   return sums;
 }
 
@@ -93,9 +102,9 @@ export async function readStats(
     .map(([key, sums]) => ({ key, ...sums }))
     .sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.key < b.key ? -1 : 1))
     .slice(0, mostGroups);
-  const cells = [...sumBy(byKey, ({ from, key }) => JSON.stringify([from, key]))].map(([place, sums]) => {
-    const [from, key] = JSON.parse(place) as [number, string];
-    return { from, key, costNanoUsd: sums.costNanoUsd };
-  });
-  return { totals: team!.reduce<Sums>(plus, NOTHING), series, groups, cells };
+  // A piece may have been read from several tiers.
+  const cells = [...Map.groupBy(byKey, ({ key }) => key)].flatMap(([key, ofKey]) =>
+    [...sumBy(ofKey, ({ from }) => from)].map(([from, { costNanoUsd }]) => ({ from, key, costNanoUsd })),
+  );
+  return { totals: team!.reduce<Sums>(add, nothing()), series, groups, cells };
 }

@@ -4,6 +4,7 @@ import type { Definition } from '../domain/workflow/definition.ts';
 import { err, ok, type Result } from '../domain/result.ts';
 import type { Db } from '../services.ts';
 import { definition, execution, workflow, workflowVersion } from './schema.ts';
+import { sha256Of } from './sha256.ts';
 
 export type WorkflowRow = Omit<typeof workflow.$inferSelect, 'draft'> & { draft: Definition };
 
@@ -13,10 +14,7 @@ const typed = (row: typeof workflow.$inferSelect): WorkflowRow => ({
 });
 
 /** SHA-256 of the definition as JSON, hex: equal texts are one row. */
-export async function hashDefinition(body: Definition): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(body)));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export const hashDefinition = (body: Definition): Promise<string> => sha256Of(JSON.stringify(body));
 
 export async function insertWorkflow(
   db: Db,

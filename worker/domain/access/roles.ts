@@ -14,6 +14,8 @@ export const PERMISSIONS = {
   'prompt.write': 'editor',
   'workflow.write': 'editor',
   'data.write': 'editor',
+  // approvals, and what became of a step of which nobody knows
+  'run.decide': 'editor',
   'budget.write': 'admin',
   'key.manage': 'admin',
   'guardrail.manage': 'admin',

@@ -1,8 +1,9 @@
-/** Rollups are kept per quarter of an hour, hour and day (UTC). A span is read from as few of them as cover it exactly. */
+/** Rollups are kept per quarter of an hour, hour, six hours and day (UTC). A span is read from as few of them as cover it exactly. */
 
 /** Coarsest first. */
 export const TIERS = [
   { tier: 'day', seconds: 86_400 },
+  { tier: 'six_hours', seconds: 21_600 },
   { tier: 'hour', seconds: 3_600 },
   { tier: 'quarter', seconds: 900 },
 ] as const;

@@ -17,10 +17,11 @@ import type {
   PaidCalls,
   PaidStream,
 } from './paid-call.ts';
+import { writtenText } from './written-text.ts';
 
 export const MAX_CACHE_TTL_SECONDS = 30 * 86_400;
 /** Larger answers are not kept. */
-const MAX_KEPT_BYTES = 1024 * 1024;
+export const MAX_KEPT_BYTES = 1024 * 1024;
 
 /** How a key wants a call to be treated. */
 export interface CacheWish {
@@ -246,24 +247,14 @@ function streamOf({ body, text }: KeptCall, { receipt, ...cached }: Hit): PaidSt
 
 /** Hands on what comes, and tells the whole text at the end; a stream that is left, too long or no text is not told. */
 function collected(tell: (text: string) => void): TransformStream<Uint8Array, Uint8Array> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let text: string | null = '';
-  const add = (bytes?: Uint8Array) => {
-    if (text === null) return;
-    try {
-      text += bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
-      if (text.length > MAX_KEPT_BYTES) text = null;
-    } catch {
-      text = null;
-    }
-  };
+  const written = writtenText(MAX_KEPT_BYTES);
   return new TransformStream({
     transform(bytes, controller) {
-      add(bytes);
+      written.add(bytes);
       controller.enqueue(bytes);
     },
     flush() {
-      add();
+      const text = written.end();
       if (text !== null) tell(text);
     },
   });

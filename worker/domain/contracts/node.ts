@@ -3,9 +3,10 @@
  * Palette, inspector, edge checks and docs come from it (GET /api/node-types).
  */
 import type { z } from 'zod';
-import type { Refusal } from '../refusal.ts';
+import type { Issue, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
 import type { Expressions } from '../workflow/expression.ts';
+import type { NodeWait } from '../workflow/state.ts';
 
 /** engine.md rule 5. `refused` = no retry, `not_sent` = safe to retry, `unknown` = may have happened, `over_budget` = pause the run. */
 export type NodeFailure =
@@ -34,6 +35,11 @@ export interface NodeOutcome {
   logs?: string[];
   /** to be kept as one of the workflow's outputs; written once by (execution, node, item) */
   stored?: { value: unknown; tags: string[] };
+  /**
+   * nothing more to do but to wait, without a lease: until then (null = without end) the node's output is not there. What has
+   * passed already is not waited for
+   */
+  wait?: { for: NodeWait; untilMs: number | null };
 }
 
 export interface NodeType<Config = unknown, Deps = unknown> {
@@ -59,6 +65,8 @@ export interface NodeType<Config = unknown, Deps = unknown> {
   joinsAny?(config: Record<string, unknown>): boolean;
   /** 'inline' = pure and cheap, evaluated without a hop; 'io' = runs under a lease; 'scope' and 'wait' belong to the engine itself */
   execution: 'inline' | 'io' | 'scope' | 'wait';
+  /** what the schema cannot say of a config, while it is being edited: each keeps a draft from running */
+  problemsOf?(config: Record<string, unknown>): Issue[];
   /** may it safely run twice? (engine.md rule 5) */
   idempotent: boolean | ((config: Config) => boolean);
   paid: boolean;
@@ -79,6 +87,11 @@ export interface NodeContext<Deps = unknown> {
   scope: Record<string, unknown>;
   /** the single incoming value (or the trigger's input) */
   input: unknown;
+  /** every incoming value by the node it comes from, in the order of the edges: only ways that were gone */
+  inputs: Record<string, unknown>;
+  nowMs: number;
+  /** workflows around this one: 0 = nobody called it */
+  depth: number;
   /** evaluates the kind's own expression fields */
   expressions: Expressions;
   /** what the run may still spend of its own budget is judged against this; null = none */

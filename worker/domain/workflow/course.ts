@@ -3,7 +3,7 @@
  * places. progress.ts says which events there are; nothing here is called from outside it.
  */
 import type { NodeFailure } from '../contracts/node.ts';
-import { TOP, type Plan, type PlanNode } from './plan.ts';
+import { frameKey, type Plan, type PlanNode } from './plan.ts';
 import { readiness, resultOf, SETTLED } from './readiness.ts';
 import { held, mayGo, resumed } from './run-time.ts';
 import {
@@ -178,7 +178,7 @@ export class Course {
   ) {
     const frame: FrameState = {
       ...at,
-      key: at.scope === TOP ? TOP : `${at.scope}@${at.path.join('.')}`,
+      key: frameKey(at.scope, at.path),
       status: 'running',
       resultNode: null,
       error: null,

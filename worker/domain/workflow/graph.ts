@@ -200,7 +200,10 @@ function reachFaults(definition: Definition, kinds: NodeKinds): Issue[] {
 /** A config against its kind's schema. Wrong types and unknown fields are errors; what is missing or does not compile yet is a problem. */
 export function checkConfig(node: WorkflowNode, kind: NodeType, expressions: Expressions): Soundness {
   const errors: Issue[] = [];
-  const problems: Issue[] = configFaults(node.config, kind, expressions);
+  const problems: Issue[] = [
+    ...configFaults(node.config, kind, expressions),
+    ...(kind.problemsOf?.(node.config) ?? []),
+  ];
   const parsed = kind.configSchema.safeParse(node.config);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {

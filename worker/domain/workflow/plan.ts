@@ -10,6 +10,9 @@ import type { NodeKinds } from './graph.ts';
 
 /** The scope outside every map. */
 export const TOP = '';
+/** The name of a frame: the top, or one item of a map by the indexes of all maps around. */
+export const frameKey = (scope: string, path: readonly number[]): string =>
+  scope === TOP ? TOP : `${scope}@${path.join('.')}`;
 export const DEFAULT_TIMEOUT_MS = 300_000;
 export const DEFAULT_CONCURRENCY = 5;
 

@@ -3,7 +3,8 @@ import type { LiveMessage } from '../budget/team.ts';
 import type { Definition } from './definition.ts';
 import type { Expressions } from './expression.ts';
 import type { NodeKinds } from './graph.ts';
-import type { ExecutionStatus, NodeStatus, RunError } from './state.ts';
+import type { Result } from '../result.ts';
+import type { ExecutionStatus, NodeStatus, NodeWait, RunError } from './state.ts';
 
 /** Everything a run is pinned to when it starts. */
 export interface RunOrder {
@@ -21,7 +22,20 @@ export interface RunOrder {
   groupIds?: string[];
   tags: string[];
   budgetNanoUsd: number | null;
+  /** how many workflows called each other down to this one; absent = 0, nobody called it */
+  depth?: number;
+  /** its workflow limits its runs: until when it was granted a slot, null = it stands in line. Absent = no limit */
+  slotUntilMs?: number | null;
+  /** definitions of the workflows it may call, pinned when it began */
+  pins?: Pins;
+  /** who called it */
+  parentExecutionId?: string;
+  /** whose results it takes over, and from which node on it runs anew; null = from what had not succeeded */
+  replay?: { executionId: string; fromNodeId: string | null };
 }
+
+/** By workflow id, the version that was published when the run began, and its definition's hash. */
+export type Pins = Record<string, { version: number; hash: string }>;
 
 /** One output on its way to D1; unique by (execution, node, itemKey). */
 export interface StoredOutput {
@@ -53,6 +67,8 @@ export interface RunRecord {
   startedAt: string | null;
   endedAt: string | null;
   wakeAt: string | null;
+  /** it goes on holding a slot of its workflow */
+  holdsSlot: boolean;
   outputs: StoredOutput[];
 }
 
@@ -70,6 +86,8 @@ export interface NodeView {
   /** the output was too large to show; its beginning */
   outputPreview?: string;
   error?: RunError;
+  /** what it waits for, and until when (null = until it comes) */
+  wait?: NodeWait & { until: string | null };
   inputTokens: number;
   outputTokens: number;
   costNanoUsd: number;
@@ -92,6 +110,14 @@ export interface RunView {
   nextCursor: string | null;
 }
 
+/** A node of a run: inside maps with the indexes of its items, outermost first. */
+export interface NodePlace {
+  nodeId: string;
+  itemPath: number[];
+}
+/** There is no such node (or item), or it waits for no such decision. */
+export type NotDecided = 'no_node' | 'nothing_to_decide';
+
 /** What a run's object answers over RPC. Every method may be called twice. */
 export interface RunObject {
   /** Begins the run, or goes on with one that has begun; returns once the start is saved. */
@@ -101,6 +127,14 @@ export interface RunObject {
   cancel(order: RunOrder): Promise<ExecutionStatus>;
   pause(order: RunOrder): Promise<ExecutionStatus>;
   resume(order: RunOrder, change: { budgetNanoUsd?: number | null }): Promise<ExecutionStatus>;
+  /** A person's answer to an approval. */
+  approve(
+    answer: NodePlace & { decision: 'approved' | 'rejected' },
+  ): Promise<Result<ExecutionStatus, NotDecided>>;
+  /** What a person knows of a node in `needs_review`: it is `done` (with this output), or is to run once more. */
+  review(
+    answer: NodePlace & { decision: 'done' | 'retry'; output?: unknown },
+  ): Promise<Result<ExecutionStatus, NotDecided>>;
   /** Looks after what is due and what was lost; false when the run has not begun. */
   poke(): Promise<boolean>;
 }
@@ -117,7 +151,9 @@ export interface RunDeps {
   nodeDeps: unknown;
   /** the callers of this run's attempts before `beforeAttempt` are known dead */
   abandon(teamId: string, runId: string, beforeAttempt: number): Promise<void>;
-  /** index row and outputs, safe to run twice */
-  record(record: RunRecord): Promise<void>;
+  /** index row and outputs, safe to run twice; answers until when the run's slot is leased now */
+  record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
+  /** gives free slots of this workflow to those who stand in line */
+  grantSlots(workflowId: string): Promise<unknown>;
   publish(teamId: string, message: LiveMessage): Promise<void>;
 }

@@ -61,7 +61,10 @@ export function paidEndpoint(endpoint: PaidEndpoint): (c: Context<AppEnv>) => Pr
     if (request.stream) {
       const stream = await paidCalls.stream(request);
       if (!stream.ok) return refused(stream.error, { 'x-pm-run-id': runId });
-      return c.body(stream.value.body, 200, {
+      const { body, done } = stream.value;
+      const { onDisconnect } = request;
+      const kept = c.get('keepStream')?.({ body, done, onDisconnect }) ?? body;
+      return c.body(kept, 200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         ...stream.value.headers,

@@ -92,6 +92,7 @@ describe('rebuilding counters from the ledger', () => {
       await spendOf(teamId),
       await rollupsOf(teamId),
       await rollupsOf(teamId, 'rollup_hour'),
+      await rollupsOf(teamId, 'rollup_six_hours'),
       await rollupsOf(teamId, 'rollup_day'),
     ];
     await inObject(teamId, (sql) => {
@@ -132,6 +133,7 @@ describe('rebuilding counters from the ledger', () => {
       await spendOf(teamId),
       await rollupsOf(teamId),
       await rollupsOf(teamId, 'rollup_hour'),
+      await rollupsOf(teamId, 'rollup_six_hours'),
       await rollupsOf(teamId, 'rollup_day'),
     ]).toEqual(before);
     expect(await (await fetch('/api/token-tracking/reconcile')).json()).toMatchObject({ driftNanoUsd: 0 });

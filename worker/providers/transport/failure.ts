@@ -1,5 +1,8 @@
 /** What went wrong between us and a provider, whatever client spoke to it: engine.md rule 5, in one place. */
+import { causes, neverArrived } from '../../domain/call/arrival.ts';
 import type { Connection, ProviderDeps, ProviderFailure } from '../../domain/contracts/provider.ts';
+
+export { failureOfStatus as failureOf, neverArrived } from '../../domain/call/arrival.ts';
 
 /** Longest error body kept for the caller. */
 const MAX_ERROR_CHARS = 16_384;
@@ -58,34 +61,6 @@ export async function settledFailure(
 ): Promise<ProviderFailure> {
   const nobody = failure.message === BROKEN && !(await deps.listens(baseUrl));
   return withoutSecrets(nobody ? UNREACHABLE : failure, [apiKey, ...Object.values(headers)]);
-}
-
-/** What an HTTP error status says about the call (engine.md rule 5). */
-export function failureOf(status: number): ProviderFailure['failure'] {
-  // 529: Anthropic's word for overloaded.
-  if (status === 429 || status === 503 || status === 529) return 'not_sent';
-  return status >= 500 || status === 408 ? 'unknown' : 'refused';
-}
-
-const NEVER_ARRIVED =
-  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|connection refused|DNS|CERT_|certificate|bad port/i;
-
-/** true when the request cannot have reached the provider: no address, no connection, no trust. */
-export const neverArrived = (error: Error) =>
-  causes(error).some((cause) =>
-    NEVER_ARRIVED.test(`${(cause as { code?: string }).code ?? ''} ${cause.message}`),
-  );
-
-function causes(error: Error): Error[] {
-  const chain: Error[] = [];
-  const visit = (cause: unknown) => {
-    if (!(cause instanceof Error) || chain.includes(cause) || chain.length > 8) return;
-    chain.push(cause);
-    if (cause instanceof AggregateError) cause.errors.forEach(visit);
-    visit(cause.cause);
-  };
-  visit(error);
-  return chain;
 }
 
 /** Retry-After as delay or date, or OpenAI's retry-after-ms; null when absent or nonsense. Dates are measured by the answer's own Date header. */

@@ -1,0 +1,114 @@
+/** What a person decides in a run: an approval, or what became of a step of which nobody knows whether it happened. Each is audited. */
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Result } from '../domain/result.ts';
+import type { NodePlace, NotDecided } from '../domain/workflow/run.ts';
+import type { ExecutionStatus } from '../domain/workflow/state.ts';
+import { audit } from '../store/audit.ts';
+import { findExecution } from '../store/executions.ts';
+import { runObject } from '../store/run-object.ts';
+import { byCaller } from './audited.ts';
+import { Refused } from './errors.ts';
+import { noExecution, stateSchema } from './executions.ts';
+import { answers, jsonBody, newRoutes, type AppEnv } from './routes.ts';
+
+const MAX_OUTPUT_CHARS = 1_000_000;
+const params = z.object({ id: z.string().max(64), nodeId: z.string().max(64) });
+const index = z.int().min(0).max(1_000_000);
+const place = {
+  itemIndex: index.optional().openapi({ description: 'inside a map: which item' }),
+  itemPath: z
+    .array(index)
+    .max(32)
+    .optional()
+    .openapi({ description: 'inside nested maps: the index in each, outermost first' }),
+};
+
+type Ask = { itemIndex?: number; itemPath?: number[] };
+const pathOf = ({ itemIndex, itemPath }: Ask): number[] =>
+  itemPath ?? (itemIndex === undefined ? [] : [itemIndex]);
+
+/** 404 when the execution is not the team's; a decision that finds nothing to decide is a 409. */
+async function decided(
+  c: Context<AppEnv>,
+  of: NodePlace & { executionId: string; what: 'approval' | 'review'; decision: string },
+  decide: () => Promise<Result<ExecutionStatus, NotDecided>>,
+) {
+  const { executionId, what, ...decision } = of;
+  const services = c.get('services');
+  if (!(await findExecution(services.db, c.get('actor').teamId, executionId))) throw noExecution(executionId);
+  const outcome = await decide();
+  if (!outcome.ok) {
+    const at = decision.itemPath.length > 0 ? ` at item ${decision.itemPath.join('.')}` : '';
+    if (outcome.error === 'no_node')
+      throw new Refused({
+        reason: 'not_found',
+        message: `There is no node "${decision.nodeId}"${at} in this run.`,
+      });
+    const waits = what === 'approval' ? 'does not wait for an approval' : 'has nothing to be reviewed';
+    throw new Refused({
+      reason: 'conflict',
+      message: `The node "${decision.nodeId}"${at} ${waits} (any more).`,
+    });
+  }
+  await audit(services, {
+    ...byCaller(c),
+    action: `execution.${what}`,
+    target: executionId,
+    after: decision,
+  });
+  return { executionId, status: outcome.value };
+}
+
+export const decisions = newRoutes()
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/approvals/{nodeId}',
+      summary: 'Approve or reject what an approval node asks',
+      request: {
+        params,
+        body: jsonBody(z.strictObject({ decision: z.enum(['approved', 'rejected']), ...place })),
+      },
+      responses: answers(200, 'How the execution stands.', stateSchema),
+    }),
+    async (c) => {
+      const { id, nodeId } = c.req.valid('param');
+      const { decision, ...ask } = c.req.valid('json');
+      const at = { nodeId, itemPath: pathOf(ask) };
+      const of = { executionId: id, what: 'approval' as const, decision, ...at };
+      return c.json(await decided(c, of, () => runObject(c.env, id).approve({ ...at, decision })), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/reviews/{nodeId}',
+      summary: 'Say what became of a step, and let the run go on',
+      description:
+        'For a node in `needs_review`: `done` takes it as succeeded with `output` (default null), `retry` runs it once more. The run goes on from there, also when it had ended.',
+      request: {
+        params,
+        body: jsonBody(
+          z.strictObject({ decision: z.enum(['done', 'retry']), output: z.unknown().optional(), ...place }),
+        ),
+      },
+      responses: answers(200, 'How the execution stands.', stateSchema),
+    }),
+    async (c) => {
+      const { id, nodeId } = c.req.valid('param');
+      const { decision, output, ...ask } = c.req.valid('json');
+      if (JSON.stringify(output ?? null).length > MAX_OUTPUT_CHARS)
+        throw new Refused({
+          reason: 'too_large',
+          message: 'The output is larger than 1 MB.',
+          limitBytes: MAX_OUTPUT_CHARS,
+        });
+      const at = { nodeId, itemPath: pathOf(ask) };
+      const of = { executionId: id, what: 'review' as const, decision, ...at };
+      return c.json(
+        await decided(c, of, () => runObject(c.env, id).review({ ...at, decision, output })),
+        200,
+      );
+    },
+  );
