@@ -349,6 +349,54 @@ describe('a provider that answers', () => {
     }),
   );
 
+  // Asked in one format, answered in another: whatever the provider's words were, the error is told in the caller's.
+  const CONVERTED = [
+    ['chat', 'claude-sonnet-4-5'],
+    ['messages', 'gpt-4o-mini'],
+    ['responses', 'gemini-2.5-flash'],
+  ] as const;
+  /** no JSON, the provider's own error, no answer at all: what else there is comes to the same before anything is converted */
+  const OF_EACH_SORT = ['half', 'error_in_200', 'reset_before'];
+  /** the script stands where every conversion lets it through as it is */
+  const asked = (kind: Kind, model: string, script: string) => {
+    const schema = { type: 'object', properties: {}, x_script: script };
+    const named = { name: 'noop', description: 'Does nothing.' };
+    const tool =
+      kind === 'chat'
+        ? { type: 'function', function: { ...named, parameters: schema } }
+        : kind === 'responses'
+          ? { type: 'function', ...named, parameters: schema }
+          : { ...named, input_schema: schema };
+    return { model, tools: [tool] };
+  };
+
+  it.each(
+    CONVERTED.flatMap(([kind, model]) =>
+      JSON_CASES.filter(([script]) => OF_EACH_SORT.includes(script)).map(
+        (one) => [kind, model, ...one] as const,
+      ),
+    ),
+  )(
+    '%s in front of %s with %s: the caller is told in his own format',
+    async (kind, model, script, statuses, error, billed) => {
+      const answer = await ask(server, kind, { body: asked(kind, model, script) });
+      expectError(kind, answer, statuses);
+      expect(answer.text).toMatch(error);
+      await expectRun(answer, { status: 'failed', billed, error });
+    },
+  );
+
+  it.each(CONVERTED.flatMap(([kind, model]) => LATER_CASES.map((one) => [kind, model, ...one] as const)))(
+    '%s in front of %s with a stream that %s: the error is an event of his own format',
+    async (kind, model, script, error) => {
+      const answer = await ask(server, kind, { stream: true, body: asked(kind, model, script) });
+      expect(answer.status).toBe(200);
+      expect(answer.text).toContain('Once upon');
+      expectErrorEvent(kind, answer.text, error);
+      await expectRun(answer, { status: 'failed', billed: true, error });
+    },
+  );
+
   it('in all these ways leaves nothing held and no difference in the books', async () => {
     const { body } = await eventually(
       () => atRest(server),
