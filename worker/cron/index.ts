@@ -7,7 +7,7 @@ import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
-import { sweepExecutions, sweepLines } from './sweeper.ts';
+import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -17,6 +17,7 @@ export async function everyMinute(services: Services): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
     sweepExecutions,
     sweepLines,
+    sweepOrphans,
     tickTeams,
     bookUnbooked,
     sweepDeliveries,
