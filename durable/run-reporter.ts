@@ -18,6 +18,7 @@ export class RunReporter {
   readonly #store: WorkflowRunStore;
   readonly #deps: RunDeps;
   readonly #wakeAtMs: () => number | null;
+  readonly #slotIs: (untilMs: number | null) => void;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #pushTimer: ReturnType<typeof setTimeout> | null = null;
   /** nodes that moved since the last push, newest last */
@@ -25,10 +26,20 @@ export class RunReporter {
   #steps = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(store: WorkflowRunStore, deps: RunDeps, wakeAtMs: () => number | null) {
+  constructor(
+    store: WorkflowRunStore,
+    deps: RunDeps,
+    ask: {
+      /** when the alarm comes */
+      wakeAtMs: () => number | null;
+      /** the run's slot is leased until then now, null = it was lost */
+      slotIs: (untilMs: number | null) => void;
+    },
+  ) {
     this.#store = store;
     this.#deps = deps;
-    this.#wakeAtMs = wakeAtMs;
+    this.#wakeAtMs = ask.wakeAtMs;
+    this.#slotIs = ask.slotIs;
   }
 
   /** Something changed: told soon, together with what follows. */
@@ -95,9 +106,13 @@ export class RunReporter {
         startedAt: iso(run.startedMs),
         endedAt: ended && more ? null : iso(run.endedMs),
         wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
+        holdsSlot: typeof run.slotUntilMs === 'number',
         outputs: outputs.map(({ output }) => output),
       };
-      await this.#deps.record(record);
+      const { slotUntilMs } = await this.#deps.record(record);
+      if (record.holdsSlot) this.#slotIs(slotUntilMs);
+      // free for others, or asked for by this run itself
+      else if (run.slotUntilMs === null) await this.#deps.grantSlots(order.workflowId);
       if (outputs.length > 0) this.#store.forgetStored(outputs.at(-1)!.seq);
       if (more) continue;
       const now = this.#store.run();

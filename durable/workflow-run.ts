@@ -26,6 +26,8 @@ import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
 const HEARTBEAT_MS = 10_000;
+/** A slot's lease is noted anew when it has grown by so much. */
+const RENEWED_MS = 30_000;
 /** After this many nodes in one go, the others on this isolate get their turn. */
 const TURN = 200;
 
@@ -33,6 +35,12 @@ type Place = { frame: string; node: string };
 type RunCommand = Extract<Command, { do: 'run' }>;
 /** What one event writes, in one transaction: null when it came too late. */
 type Event = (progress: Progress, nowMs: number) => Command[] | null;
+
+function startOptions({ definition, slotUntilMs }: RunOrder, nowMs: number) {
+  const { timeoutMs = DEFAULT_RUN_MS } = definition.settings;
+  const slot = typeof slotUntilMs === 'number' && slotUntilMs <= nowMs ? null : slotUntilMs;
+  return { timeoutMs, ...(slot === undefined ? {} : { slotUntilMs: slot }) };
+}
 
 /** The class, once it is told what the world outside is made of (worker/api.ts does). */
 export function workflowRun(depsOf: (env: Env) => RunDeps) {
@@ -52,12 +60,21 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       super(ctx, env);
       this.#deps = depsOf(env);
       this.#store = new WorkflowRunStore(ctx.storage);
-      this.#reporter = new RunReporter(this.#store, this.#deps, () => this.#alarmAtMs);
+      this.#reporter = new RunReporter(this.#store, this.#deps, {
+        wakeAtMs: () => this.#alarmAtMs,
+        slotIs: (untilMs) => this.#slotIs(untilMs),
+      });
     }
 
     async start(order: RunOrder): Promise<void> {
-      if (this.#store.order()) return void (await this.poke());
-      this.#begin(order);
+      const { slotUntilMs } = order;
+      const isLimited = slotUntilMs !== undefined;
+      const isGranted = typeof slotUntilMs === 'number' && slotUntilMs > this.#deps.now();
+      if (this.#store.order()) {
+        if (isGranted) this.#change((progress, nowMs) => progress.granted(nowMs, slotUntilMs));
+        await this.poke();
+      } else if (!isLimited || isGranted) this.#begin(order);
+      // else its row stands in line until there is a slot
     }
 
     async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
@@ -164,11 +181,16 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     #begin(order: RunOrder): void {
-      this.#change(
-        (progress, nowMs) =>
-          progress.start(nowMs, { timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS }),
-        order,
-      );
+      this.#change((progress, nowMs) => progress.start(nowMs, startOptions(order, nowMs)), order);
+    }
+
+    /** What a report says of the slot. Renewing is no change that others are told of. */
+    #slotIs(untilMs: number | null): void {
+      const known = this.#store.run().slotUntilMs;
+      if (typeof known !== 'number') return;
+      if (untilMs === null) this.#change((progress, nowMs) => progress.renewed(nowMs, null));
+      else if (untilMs - known > RENEWED_MS)
+        this.#store.transaction(() => this.#machine().renewed(this.#deps.now(), untilMs));
     }
 
     /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
@@ -176,9 +198,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (this.#store.order()) this.#change(event);
       else
         this.#change((progress, nowMs) => {
-          const started = progress.start(nowMs, {
-            timeoutMs: order.definition.settings.timeoutMs ?? DEFAULT_RUN_MS,
-          });
+          const started = progress.start(nowMs, startOptions(order, nowMs));
           const after = event(progress, nowMs) ?? [];
           return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
         }, order);
@@ -213,6 +233,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       }
       if (commands.some((command) => command.do === 'end'))
         this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
+      // a slot that is asked for or given back is told at once: others wait for it
+      else if (commands.some(({ do: what }) => what === 'acquire' || what === 'release'))
+        this.ctx.waitUntil(this.#reporter.report());
       else this.#reporter.changed();
       this.#arm();
       return true;

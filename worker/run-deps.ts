@@ -7,6 +7,7 @@ import type { Services } from './services.ts';
 import { mayReach } from './store/connections.ts';
 import { readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
+import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
 
 export function runDeps(services: Services): RunDeps {
@@ -27,7 +28,8 @@ export function runDeps(services: Services): RunDeps {
     expressions: evaluators,
     nodeDeps,
     abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
-    record: (record) => recordRun(env.DB, record),
+    record: (record) => recordRun(env.DB, record, now()),
+    grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
     publish: (teamId, message) => team(teamId).publish(message),
   };
 }

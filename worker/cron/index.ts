@@ -7,7 +7,7 @@ import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
-import { sweepExecutions } from './sweeper.ts';
+import { sweepExecutions, sweepLines } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -16,6 +16,7 @@ const ACTIVE_MS = 3_600_000;
 export async function everyMinute(services: Services): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
     sweepExecutions,
+    sweepLines,
     tickTeams,
     bookUnbooked,
     sweepDeliveries,

@@ -1,6 +1,7 @@
 /** Finds runs nobody looked after - a lost message, a lost alarm - and enqueues them again (engine.md rule 3). */
 import type { Services } from '../services.ts';
 import { enqueueExecutions } from '../store/execution-queue.ts';
+import { grantSlots, workflowsWithLines } from '../store/slots.ts';
 import { lateExecutions } from '../store/executions.ts';
 
 const AT_ONCE = 1_000;
@@ -9,4 +10,11 @@ export async function sweepExecutions({ env, db, now }: Services): Promise<numbe
   const late = await lateExecutions(db, now(), AT_ONCE);
   await enqueueExecutions(env, late);
   return late.length;
+}
+
+/** Slots whose run is gone are given to others, should nobody have done it when they became free. */
+export async function sweepLines({ env, db, now }: Services): Promise<number> {
+  const workflows = await workflowsWithLines(db, now(), AT_ONCE);
+  for (const id of workflows) await grantSlots(env, id, now());
+  return workflows.length;
 }

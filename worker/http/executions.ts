@@ -3,16 +3,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { EXECUTION_STATUSES, NODE_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
 import type { RunOrder, RunView } from '../domain/workflow/run.ts';
-import { enqueueExecution } from '../store/execution-queue.ts';
-import {
-  findExecution,
-  insertExecution,
-  listExecutions,
-  loadOrders,
-  type ExecutionRow,
-} from '../store/executions.ts';
+import { findExecution, listExecutions, loadOrders, type ExecutionRow } from '../store/executions.ts';
 import { runObject } from '../store/run-object.ts';
-import { findVersion, findWorkflow, hashDefinition } from '../store/workflows.ts';
+import { startRun } from '../store/start-run.ts';
+import { findVersion, findWorkflow } from '../store/workflows.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, newRoutes, optionalJsonBody, pageOf, pageQuery, type AppEnv } from './routes.ts';
@@ -73,6 +67,11 @@ const nodeSchema = z
 export const executionSchema = summarySchema
   .extend({
     input: z.unknown(),
+    /** the execution that called it, as a step of its own */
+    parentExecutionId: z.string().nullable(),
+    /** the execution whose results it took over, and from which node on it ran anew */
+    replayOf: z.string().nullable(),
+    fromNodeId: z.string().nullable(),
     /** why it is paused at a budget */
     refusal: refusalSchema.nullable(),
     nodes: z.array(nodeSchema),
@@ -93,18 +92,11 @@ export const noExecution = (id: string) =>
 
 /** An execution as it is answered: the run's own word where there is one, else the index row's. */
 function shown(row: ExecutionRow, view: RunView | null) {
-  const {
-    teamId: _,
-    definitionHash: __,
-    inputRef: ___,
-    keyId: ____,
-    memberId: _____,
-    groupIds: _groups,
-    wakeAt: ______,
-    ...rest
-  } = row;
+  const { id, workflowId, version, trigger, createdAt, startedAt, endedAt, budgetNanoUsd } = row;
+  const { inputTokens, outputTokens, costNanoUsd, parentExecutionId, replayOf, fromNodeId } = row;
   return {
-    ...rest,
+    ...{ id, workflowId, version, trigger, createdAt, startedAt, endedAt, budgetNanoUsd },
+    ...{ inputTokens, outputTokens, costNanoUsd, parentExecutionId, replayOf, fromNodeId },
     nodes: [],
     counts: {},
     nextCursor: null,
@@ -139,7 +131,7 @@ export const executions = newRoutes()
     async (c) => {
       const { id } = c.req.valid('param');
       const { input, version } = c.req.valid('json');
-      const { db, env, newId, now } = c.get('services');
+      const { db } = c.get('services');
       const actor = c.get('actor');
       const row = await findWorkflow(db, actor.teamId, id);
       if (!row) throw noWorkflow(id);
@@ -155,31 +147,20 @@ export const executions = newRoutes()
       const pinned = number === null ? null : await findVersion(db, actor.teamId, id, number);
       const definition = pinned?.body ?? row.draft;
       if (!pinned) requireRunnable(definition);
-      const executionId = newId('execution');
-      const at = new Date(now()).toISOString();
-      await insertExecution(
-        { db, files: env.FILES },
-        {
-          id: executionId,
-          teamId: actor.teamId,
-          workflowId: id,
-          version: number,
-          definitionHash: pinned?.hash ?? (await hashDefinition(definition)),
-          status: 'queued',
-          trigger: actor.keyId !== null ? 'api' : 'manual',
-          input: input ?? null,
-          keyId: actor.keyId,
-          memberId: actor.memberId,
-          groupIds: actor.groupIds,
-          budgetNanoUsd: definition.settings.budgetNanoUsd ?? null,
-          createdAt: at,
-          wakeAt: at,
-        },
+      const started = await startRun(c.get('services'), {
+        teamId: actor.teamId,
+        workflowId: id,
+        version: number,
         definition,
-      );
-      // a message that is not sent now is found by the sweeper: the row is there
-      await enqueueExecution(env, executionId).catch(() => {});
-      return c.json({ executionId, status: 'queued' as const }, 202);
+        definitionHash: pinned?.hash,
+        trigger: actor.keyId !== null ? 'api' : 'manual',
+        input,
+        keyId: actor.keyId,
+        memberId: actor.memberId,
+        groupIds: actor.groupIds,
+      });
+      if (!started.ok) throw new Refused(started.error);
+      return c.json({ executionId: started.value.executionId, status: 'queued' as const }, 202);
     },
   )
   .openapi(

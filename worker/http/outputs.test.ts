@@ -20,6 +20,7 @@ async function store(teamId: string, values: unknown[], tags: string[] = ['a']) 
     startedAt: null,
     endedAt: null,
     wakeAt: null,
+    holdsSlot: false,
     outputs: values.map((value, index) => ({
       id: `out_${teamId}_${String(index).padStart(5, '0')}`,
       nodeId: 'keep',
@@ -34,8 +35,8 @@ async function store(teamId: string, values: unknown[], tags: string[] = ['a']) 
       createdAt: '2026-11-20T12:00:00.000Z',
     })),
   };
-  await recordRun(env.DB, record);
-  await recordRun(env.DB, record);
+  await recordRun(env.DB, record, Date.now());
+  await recordRun(env.DB, record, Date.now());
 }
 
 describe('outputs', () => {

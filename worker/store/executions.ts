@@ -1,10 +1,11 @@
 /** Index rows of executions: written before anything is enqueued, brought up to date by the run's object, which owns the state. */
-import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Definition } from '../domain/workflow/definition.ts';
 import type { RunOrder, RunRecord } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
 import { pageFrom, type PageOptions } from './page.ts';
 import { apiKey, definition, execution } from './schema.ts';
+import { SLOT_MS } from './slots.ts';
 
 export type ExecutionRow = typeof execution.$inferSelect;
 
@@ -15,27 +16,55 @@ const inputKey = (executionId: string) => `executions/${executionId}/input.json`
 /** definitions this isolate knows to be stored: they never change and are never deleted */
 const stored = new Set<string>();
 
-/** Writes the row, and the definition it is pinned to, in one batch. `input` is undefined when there is none. */
+/**
+ * Writes the row, and the definition it is pinned to, in one batch. `input` is undefined when there is none. Answers its id; of a step that
+ * was started already, the id of what it started.
+ */
 export async function insertExecution(
   { db, files }: { db: Db; files: R2Bucket },
   row: Omit<typeof execution.$inferInsert, 'inputRef'>,
   body: Definition,
-): Promise<void> {
+): Promise<string> {
   const text = JSON.stringify(row.input ?? null);
   const inputRef = text.length > INLINE_INPUT_CHARS ? inputKey(row.id) : null;
   if (inputRef) await files.put(inputRef, text);
   const insert = db.insert(execution).values({ ...row, input: inputRef ? null : row.input, inputRef });
   const known = `${row.teamId}/${row.definitionHash}`;
-  if (stored.has(known)) return void (await insert);
+  if (row.parentExecutionId && row.parentKey) return await insertChild(db, insert, row);
+  // whoever starts it again under the same id (a fire, an event that is told twice) finds it started
+  const once = insert.onConflictDoNothing({ target: execution.id });
+  if (stored.has(known)) {
+    await once;
+    return row.id;
+  }
   await db.batch([
     db
       .insert(definition)
       .values({ teamId: row.teamId, hash: row.definitionHash, body, createdAt: row.createdAt })
       .onConflictDoNothing(),
-    insert,
+    once,
   ]);
   if (stored.size > 10_000) stored.clear();
   stored.add(known);
+  return row.id;
+}
+
+/** The definition of a called workflow is stored already: it was published. */
+async function insertChild(
+  db: Db,
+  insert: ReturnType<ReturnType<Db['insert']>['values']>,
+  {
+    id,
+    parentExecutionId,
+    parentKey,
+  }: Pick<typeof execution.$inferInsert, 'id' | 'parentExecutionId' | 'parentKey'>,
+): Promise<string> {
+  await insert.onConflictDoNothing();
+  const row = await db.query.execution.findFirst({
+    columns: { id: true },
+    where: and(eq(execution.parentExecutionId, parentExecutionId!), eq(execution.parentKey, parentKey!)),
+  });
+  return row?.id ?? id;
 }
 
 export async function findExecution(db: Db, teamId: string, id: string): Promise<ExecutionRow | null> {
@@ -112,17 +141,32 @@ export async function loadOrders(
       groupIds: row.groupIds,
       tags: [...new Set([...(pinned.settings.tags ?? []), ...(keyTags ?? [])])],
       budgetNanoUsd: row.budgetNanoUsd,
+      depth: row.depth,
+      ...(row.maxConcurrent === null
+        ? {}
+        : { slotUntilMs: row.slotUntil === null ? null : Date.parse(row.slotUntil) }),
+      ...(row.pins ? { pins: row.pins } : {}),
+      ...(row.parentExecutionId ? { parentExecutionId: row.parentExecutionId } : {}),
+      ...(row.replayOf ? { replay: { executionId: row.replayOf, fromNodeId: row.fromNodeId } } : {}),
     });
   }
   return orders;
 }
 
-/** Brings the index row up to date and adds the outputs, in one batch; safe to run twice. */
-export async function recordRun(database: D1Database, record: RunRecord): Promise<void> {
+/**
+ * Brings the index row up to date and adds the outputs, in one batch; safe to run twice. A slot that is still held is leased anew, one that
+ * ran out is not: answers until when it is held now.
+ */
+export async function recordRun(
+  database: D1Database,
+  record: RunRecord,
+  nowMs: number,
+): Promise<{ slotUntilMs: number | null }> {
   const update = database
     .prepare(
       `UPDATE execution SET status = ?, error = ?, budget_nano_usd = ?, input_tokens = ?, output_tokens = ?, cost_nano_usd = ?,
-         started_at = ?, ended_at = ?, wake_at = ? WHERE id = ?`,
+         started_at = ?, ended_at = ?, wake_at = ?,
+         slot_until = CASE WHEN ? AND slot_until > ? THEN ? END WHERE id = ? RETURNING slot_until`,
     )
     .bind(
       record.status,
@@ -134,9 +178,16 @@ export async function recordRun(database: D1Database, record: RunRecord): Promis
       record.startedAt,
       record.endedAt,
       record.wakeAt,
+      record.holdsSlot ? 1 : 0,
+      new Date(nowMs).toISOString(),
+      new Date(nowMs + SLOT_MS).toISOString(),
       record.executionId,
     );
-  if (record.outputs.length === 0) return void (await update.run());
+  const slotOf = (updated: D1Result<{ slot_until: string | null }> | undefined) => {
+    const until = updated?.results[0]?.slot_until ?? null;
+    return { slotUntilMs: until === null ? null : Date.parse(until) };
+  };
+  if (record.outputs.length === 0) return slotOf(await update.all<{ slot_until: string | null }>());
   const insert = database
     .prepare(
       `INSERT OR IGNORE INTO output (id, team_id, workflow_id, execution_id, node_id, item_key, item_index, value, tags,
@@ -146,7 +197,7 @@ export async function recordRun(database: D1Database, record: RunRecord): Promis
        FROM (SELECT value AS o FROM json_each(?))`,
     )
     .bind(record.teamId, record.workflowId, record.executionId, JSON.stringify(record.outputs));
-  await database.batch([insert, update]);
+  return slotOf((await database.batch<{ slot_until: string | null }>([insert, update]))[1]);
 }
 
 /** Executions nobody has looked after: their wake-up is late, or they were never begun. */
@@ -161,6 +212,12 @@ export async function lateExecutions(db: Db, nowMs: number, limit: number): Prom
         or(
           lt(execution.wakeAt, before(120_000)),
           and(eq(execution.status, 'queued'), lt(execution.wakeAt, before(30_000))),
+        ),
+        // who stands in line is woken by a slot (store/slots.ts)
+        or(
+          ne(execution.status, 'queued'),
+          isNull(execution.maxConcurrent),
+          gt(execution.slotUntil, before(0)),
         ),
       ),
     )

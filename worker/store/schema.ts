@@ -628,6 +628,21 @@ export const execution = sqliteTable(
     endedAt: time('ended_at'),
     /** when the object means to wake next; the sweeper pokes what is late */
     wakeAt: time('wake_at'),
+    /** how many runs of its workflow may go at one time, as its definition says; null = no limit */
+    maxConcurrent: integer('max_concurrent'),
+    /** until when it holds one of those slots; null = none. Who is `queued` without one stands in line (ADR 0011) */
+    slotUntil: time('slot_until'),
+    /** the execution that called this one, and by which of its steps: once */
+    parentExecutionId: text('parent_execution_id'),
+    parentKey: text('parent_key'),
+    depth: integer('depth').notNull().default(0),
+    /** definitions of the workflows it may call, as they were published when it began: workflow id -> {version, hash} */
+    pins: json<Record<string, { version: number; hash: string }>>('pins'),
+    /** the execution whose results it takes over, and from which node on it runs anew (null = from what failed) */
+    replayOf: text('replay_of'),
+    fromNodeId: text('from_node_id'),
+    /** when the object was emptied; the run then stands in R2 (state.md) */
+    archivedAt: time('archived_at'),
     /** of its time, how long no node ran or waited: what the engine itself took; null = not ended, or too many nodes to tell */
     engineMs: integer('engine_ms'),
   },
@@ -635,6 +650,18 @@ export const execution = sqliteTable(
     index('execution_ended')
       .on(t.endedAt)
       .where(sql`ended_at is not null`),
+    index('execution_line')
+      .on(t.workflowId)
+      .where(sql`ended_at is null and max_concurrent is not null`),
+    index('execution_slots')
+      .on(t.workflowId)
+      .where(sql`slot_until is not null`),
+    uniqueIndex('execution_child')
+      .on(t.parentExecutionId, t.parentKey)
+      .where(sql`parent_execution_id is not null`),
+    index('execution_archive')
+      .on(t.endedAt)
+      .where(sql`ended_at is not null and archived_at is null`),
     index('execution_workflow').on(t.workflowId, t.id),
     index('execution_team').on(t.teamId, t.id),
     index('execution_open')

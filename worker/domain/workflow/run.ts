@@ -24,7 +24,18 @@ export interface RunOrder {
   budgetNanoUsd: number | null;
   /** how many workflows called each other down to this one; absent = 0, nobody called it */
   depth?: number;
+  /** its workflow limits its runs: until when it was granted a slot, null = it stands in line. Absent = no limit */
+  slotUntilMs?: number | null;
+  /** definitions of the workflows it may call, pinned when it began */
+  pins?: Pins;
+  /** who called it */
+  parentExecutionId?: string;
+  /** whose results it takes over, and from which node on it runs anew; null = from what had not succeeded */
+  replay?: { executionId: string; fromNodeId: string | null };
 }
+
+/** By workflow id, the version that was published when the run began, and its definition's hash. */
+export type Pins = Record<string, { version: number; hash: string }>;
 
 /** One output on its way to D1; unique by (execution, node, itemKey). */
 export interface StoredOutput {
@@ -56,6 +67,8 @@ export interface RunRecord {
   startedAt: string | null;
   endedAt: string | null;
   wakeAt: string | null;
+  /** it goes on holding a slot of its workflow */
+  holdsSlot: boolean;
   outputs: StoredOutput[];
 }
 
@@ -138,7 +151,9 @@ export interface RunDeps {
   nodeDeps: unknown;
   /** the callers of this run's attempts before `beforeAttempt` are known dead */
   abandon(teamId: string, runId: string, beforeAttempt: number): Promise<void>;
-  /** index row and outputs, safe to run twice */
-  record(record: RunRecord): Promise<void>;
+  /** index row and outputs, safe to run twice; answers until when the run's slot is leased now */
+  record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
+  /** gives free slots of this workflow to those who stand in line */
+  grantSlots(workflowId: string): Promise<unknown>;
   publish(teamId: string, message: LiveMessage): Promise<void>;
 }

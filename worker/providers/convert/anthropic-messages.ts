@@ -1,7 +1,8 @@
 /** Anthropic's messages in conversions: answers whole and as events. */
 import type { Usage } from '../../domain/cost/usage.ts';
 import { objects, parsed, type Json } from '../formats/json.ts';
-import { parseMessagesRequest, writeMessagesRequest } from './anthropic-request.ts';
+import { parseMessagesRequest } from './anthropic-request-reader.ts';
+import { writeMessagesRequest } from './anthropic-request-writer.ts';
 import { Parts, type Answer, type AnswerChoice, type Delta, type Finish, type Part } from './conversation.ts';
 import type { Dialect, StreamWriter } from './dialect.ts';
 import { argumentsOf, callIdOf, object, sealed, string, stringOrNull, unsealed } from './reading.ts';

@@ -158,14 +158,6 @@ export const emptyConversation = (model: string): Conversation => ({
   user: null,
 });
 
-/** Adds to the last turn when it has the same role: providers that take turns by turns want one of each. */
-export function addTurn(turns: Turn[], role: Role, parts: Part[]): void {
-  if (parts.length === 0) return;
-  const last = turns.at(-1);
-  if (last?.role === role) last.parts.push(...parts);
-  else turns.push({ role, parts: [...parts] });
-}
-
 /** The parts of an answer in the making: what follows what it continues is joined to it. */
 export class Parts {
   readonly list: Part[] = [];
@@ -232,7 +224,3 @@ export function joined(deltas: readonly Delta[]): Answer {
   }
   return answer;
 }
-
-/** The text of some parts, without thoughts. */
-export const textIn = (parts: readonly Part[]): string =>
-  parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');

@@ -7,6 +7,15 @@ import type { Answer, Conversation, Delta } from './conversation.ts';
 /** Notes what cannot be said: the field, and why. The call is then refused; nothing is left out silently. */
 export type Cannot = (path: string, message: string) => void;
 
+/** Where something stands that is read, and how it is told that it cannot be said. */
+export interface Place {
+  path: string;
+  cannot: Cannot;
+}
+
+export const NO_PLACE = 'has no place in the format of this model';
+export const OTHERS_TOOL = 'is a tool that only its own provider has';
+
 /** What a conversation may hold that a target has no place for; each format says by which name its callers know it. */
 export type NamedField =
   | 'messages'

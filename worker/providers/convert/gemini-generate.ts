@@ -3,7 +3,8 @@ import type { Usage } from '../../domain/cost/usage.ts';
 import { isObject, objects, parsed, type Json } from '../formats/json.ts';
 import { Parts, type Answer, type AnswerChoice, type Delta, type Finish, type Part } from './conversation.ts';
 import type { Dialect, StreamWriter } from './dialect.ts';
-import { parseGenerateRequest, writeGenerateRequest } from './gemini-request.ts';
+import { parseGenerateRequest } from './gemini-request-reader.ts';
+import { writeGenerateRequest } from './gemini-request-writer.ts';
 import { opaqueOf, signatureOf } from './gemini-signature.ts';
 import { argumentsOf, callIdOf, object, string, stringOrNull } from './reading.ts';
 

@@ -2,9 +2,7 @@
 import { isObject, objects, type Json } from '../formats/json.ts';
 import { openaiChat as reader } from '../formats/openai-chat.ts';
 import {
-  addTurn,
   emptyConversation,
-  textIn,
   type Conversation,
   type OutputFormat,
   type Part,
@@ -13,7 +11,7 @@ import {
   type ToolChoice,
   type Turn,
 } from './conversation.ts';
-import type { Cannot, Dialect } from './dialect.ts';
+import { NO_PLACE, OTHERS_TOOL, type Cannot, type Dialect, type Place } from './dialect.ts';
 import { FIELDS, refuseUnspoken } from './fields.ts';
 import {
   definitionOf,
@@ -27,6 +25,7 @@ import {
   toolOf,
 } from './openai-shared.ts';
 import { given, number, object, string, stringOrNull, strings, unsealed, urlOfSource } from './reading.ts';
+import { addTurn, textIn, textParts } from './turns.ts';
 
 export const parseChatRequest: Dialect['parseRequest'] = (body, cannot) => {
   refuseUnspoken(body, FIELDS.openai_chat, cannot);
@@ -53,11 +52,6 @@ export const parseChatRequest: Dialect['parseRequest'] = (body, cannot) => {
   return conversation;
 };
 
-interface Place {
-  path: string;
-  cannot: Cannot;
-}
-
 function addMessage({ system, turns }: Conversation, message: Json, { path, cannot }: Place): void {
   const parts = () => contentOf(message.content, { path: `${path}.content`, cannot });
   switch (message.role) {
@@ -69,7 +63,7 @@ function addMessage({ system, turns }: Conversation, message: Json, { path, cann
     case 'user':
       return addTurn(turns, 'user', parts());
     case 'assistant':
-      if (isObject(message.audio)) cannot(`${path}.audio`, 'audio has no place in the format of this model');
+      if (isObject(message.audio)) cannot(`${path}.audio`, `audio ${NO_PLACE}`);
       return addTurn(turns, 'assistant', [
         ...thoughtsOf(message),
         ...parts(),
@@ -105,12 +99,12 @@ function thoughtsOf(message: Json): Part[] {
 }
 
 function contentOf(content: unknown, { path, cannot }: Place): Part[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ kind: 'text', text: content }];
+  if (typeof content === 'string') return textParts(content);
   return objects(content).flatMap((part, i): Part[] => {
     const lost = (why: string) => (cannot(`${path}.${i}`, why), []);
     switch (part.type) {
       case 'text':
-        return string(part.text) === '' ? [] : [{ kind: 'text', text: string(part.text) }];
+        return textParts(string(part.text));
       case 'refusal':
         return [{ kind: 'refusal', text: string(part.refusal) }];
       case 'image_url': {
@@ -123,7 +117,7 @@ function contentOf(content: unknown, { path, cannot }: Place): Part[] {
         return document ? [document] : lost('only files that are in the message can be sent to this model');
       }
       default:
-        return lost(`${string(part.type) || 'this'} has no place in the format of this model`);
+        return lost(`${string(part.type) || 'this'} ${NO_PLACE}`);
     }
   });
 }
@@ -142,7 +136,7 @@ function callIn(call: Json, { path, cannot }: Place): Part[] {
 
 function functionIn(tool: Json, path: string, cannot: Cannot): Tool[] {
   if (tool.type === 'function' && isObject(tool.function)) return [toolOf(tool.function)];
-  cannot(path, `${string(tool.type) || 'this'} is a tool that only its own provider has`);
+  cannot(path, `${string(tool.type) || 'this'} ${OTHERS_TOOL}`);
   return [];
 }
 

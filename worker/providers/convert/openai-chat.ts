@@ -1,18 +1,11 @@
 /** OpenAI's chat completions in conversions: answers whole and in chunks. */
 import type { Usage } from '../../domain/cost/usage.ts';
 import { objects, parsed, type Json } from '../formats/json.ts';
-import {
-  Parts,
-  textIn,
-  type Answer,
-  type AnswerChoice,
-  type Delta,
-  type Finish,
-  type Part,
-} from './conversation.ts';
+import { Parts, type Answer, type AnswerChoice, type Delta, type Finish, type Part } from './conversation.ts';
 import type { Dialect, StreamWriter } from './dialect.ts';
 import { parseChatRequest, writeChatRequest } from './openai-chat-request.ts';
 import { callIdOf, object, sealed, string, stringOrNull, unsealed } from './reading.ts';
+import { textIn } from './turns.ts';
 
 const FINISHES: Record<string, Finish> = {
   stop: 'stop',

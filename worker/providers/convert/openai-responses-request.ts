@@ -1,9 +1,7 @@
 /** OpenAI's responses, read and written as a conversation. Nothing is stored for them, so everything must be in the request. */
 import { objects, tokens, type Json } from '../formats/json.ts';
 import {
-  addTurn,
   emptyConversation,
-  textIn,
   type Conversation,
   type OutputFormat,
   type Part,
@@ -13,7 +11,7 @@ import {
   type ToolChoice,
   type Turn,
 } from './conversation.ts';
-import type { Cannot, Dialect } from './dialect.ts';
+import { NO_PLACE, OTHERS_TOOL, type Cannot, type Dialect, type Place } from './dialect.ts';
 import { FIELDS, refuseUnspoken } from './fields.ts';
 import {
   definitionOf,
@@ -27,12 +25,13 @@ import {
   toolOf,
 } from './openai-shared.ts';
 import { given, number, object, string, stringOrNull, unsealed, urlOfSource } from './reading.ts';
+import { addTurn, isResultPart, textIn, textParts } from './turns.ts';
 
 export const parseResponsesRequest: Dialect['parseRequest'] = (body, cannot) => {
   refuseUnspoken(body, FIELDS.openai_responses, cannot);
   const text = object(body.text);
   if (stringOrNull(text.verbosity) !== null && text.verbosity !== 'medium')
-    cannot('text.verbosity', 'has no place in the format of this model');
+    cannot('text.verbosity', NO_PLACE);
   const { effort, summary } = object(body.reasoning);
   const conversation: Conversation = {
     ...emptyConversation(string(body.model)),
@@ -54,11 +53,6 @@ export const parseResponsesRequest: Dialect['parseRequest'] = (body, cannot) => 
       addItem(conversation, item, { path: `input.${i}`, cannot });
   return conversation;
 };
-
-interface Place {
-  path: string;
-  cannot: Cannot;
-}
 
 function addItem({ system, turns }: Conversation, item: Json, { path, cannot }: Place): void {
   const parts = () => contentOf(item.content, { path: `${path}.content`, cannot });
@@ -97,12 +91,9 @@ function addItem({ system, turns }: Conversation, item: Json, { path, cannot }: 
         'refers to something stored, and answers of this model are not stored: send the item itself',
       );
     default:
-      return cannot(path, `${string(item.type)} has no place in the format of this model`);
+      return cannot(path, `${string(item.type)} ${NO_PLACE}`);
   }
 }
-
-const isResultPart = (part: Part): part is ResultPart =>
-  part.kind === 'text' || part.kind === 'image' || part.kind === 'document';
 
 /** The summary, or where a server shows all of it, the thoughts themselves. */
 export const thoughtIn = (item: Json): string =>
@@ -112,14 +103,14 @@ export const thoughtIn = (item: Json): string =>
     ?.join('\n\n') ?? '';
 
 function contentOf(content: unknown, { path, cannot }: Place): Part[] {
-  if (typeof content === 'string') return content === '' ? [] : [{ kind: 'text', text: content }];
+  if (typeof content === 'string') return textParts(content);
   return objects(content).flatMap((part, i): Part[] => {
     const lost = (why: string) => (cannot(`${path}.${i}`, why), []);
     switch (part.type) {
       case 'input_text':
       case 'output_text':
       case 'text':
-        return string(part.text) === '' ? [] : [{ kind: 'text', text: string(part.text) }];
+        return textParts(string(part.text));
       case 'refusal':
         return [{ kind: 'refusal', text: string(part.refusal) }];
       case 'input_image': {
@@ -131,14 +122,14 @@ function contentOf(content: unknown, { path, cannot }: Place): Part[] {
         return document ? [document] : lost('only files that are in the request can be sent to this model');
       }
       default:
-        return lost(`${string(part.type) || 'this'} has no place in the format of this model`);
+        return lost(`${string(part.type) || 'this'} ${NO_PLACE}`);
     }
   });
 }
 
 function functionIn(tool: Json, path: string, cannot: Cannot): Tool[] {
   if (tool.type === 'function') return [toolOf(tool)];
-  cannot(path, `${string(tool.type) || 'this'} is a tool that only its own provider has`);
+  cannot(path, `${string(tool.type) || 'this'} ${OTHERS_TOOL}`);
   return [];
 }
 

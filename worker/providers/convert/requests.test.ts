@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChatFormat } from './fields.ts';
 import {
-  addTurn,
   emptyConversation,
   type Conversation,
   type Image,
@@ -15,6 +14,7 @@ import {
   type Turn,
 } from './conversation.ts';
 import { DIALECTS } from './registry.ts';
+import { addTurn } from './turns.ts';
 
 /** What a format has a place for; a random conversation for it holds nothing else. */
 interface Places {

@@ -1,10 +1,7 @@
-/** Google's generateContent, read and written as a conversation. Bodies may be spelled in camelCase or in snake_case. */
-import type { ConversionTarget } from '../../domain/contracts/provider.ts';
+/** Google's generateContent, read as a conversation. Bodies may be spelled in camelCase or in snake_case. */
 import { isObject, objects, tokens, type Json } from '../formats/json.ts';
 import {
-  addTurn,
   emptyConversation,
-  textIn,
   type Conversation,
   type Document,
   type Effort,
@@ -13,19 +10,15 @@ import {
   type Part,
   type Reasoning,
   type ResultOfCall,
-  type ResultPart,
   type Source,
   type Tool,
   type ToolChoice,
-  type Turn,
 } from './conversation.ts';
-import type { Cannot, Dialect } from './dialect.ts';
+import { NO_PLACE, OTHERS_TOOL, type Cannot, type Dialect, type Place } from './dialect.ts';
 import { FIELDS, GENERATION_FIELDS, refuseUnspoken } from './fields.ts';
-import { opaqueOf, signatureOf } from './gemini-signature.ts';
-import { argumentsOf, given, mediaTypeOf, number, object, string, stringOrNull, strings } from './reading.ts';
-import { budgetOfEffort, effortOfBudget } from './reasoning.ts';
-
-const NO_PLACE = 'has no place in the format of this model';
+import { opaqueOf } from './gemini-signature.ts';
+import { number, object, string, stringOrNull, strings } from './reading.ts';
+import { addTurn, textParts } from './turns.ts';
 
 /** The same object in camelCase, one level. */
 const camel = (body: unknown): Json =>
@@ -107,19 +100,16 @@ function joinedThoughts(parts: readonly Part[]): Part[] {
   return whole;
 }
 
-interface Place {
-  path: string;
-  cannot: Cannot;
+interface PartPlace extends Place {
   calls: Calls;
 }
 
-function partIn(part: Json, { path, cannot, calls }: Place): Part[] {
+function partIn(part: Json, { path, cannot, calls }: PartPlace): Part[] {
   const opaque =
     stringOrNull(part.thoughtSignature) === null ? null : opaqueOf(string(part.thoughtSignature));
   const seal: Part[] = opaque ? [{ kind: 'thinking', text: '', opaque }] : [];
   if (part.thought === true) return [{ kind: 'thinking', text: string(part.text), opaque }];
-  if (typeof part.text === 'string')
-    return part.text === '' ? seal : [{ kind: 'text', text: part.text }, ...seal];
+  if (typeof part.text === 'string') return [...textParts(part.text), ...seal];
   if (isObject(part.functionCall)) {
     const { id, name, args } = part.functionCall;
     const callId = calls.made(id, string(name));
@@ -144,9 +134,11 @@ const resultIn = (response: Json): Pick<ResultOfCall, 'content' | 'isError'> => 
   const isError = isOnly(response, 'error');
   const said = isError ? response.error : isOnly(response, 'output') ? response.output : response;
   const text = typeof said === 'string' ? said : JSON.stringify(said);
-  return { content: text === '' ? [] : [{ kind: 'text', text }], isError };
+  return { content: textParts(text), isError };
 };
-const isOnly = (response: Json, name: string) => name in response && Object.keys(response).length === 1;
+/** Results that are no object of their own are wrapped in one with this name alone. */
+export const isOnly = (response: Json, name: string) =>
+  name in response && Object.keys(response).length === 1;
 
 function mediaIn(part: Json): Image | Document | null {
   const data = camel(part.inlineData);
@@ -167,7 +159,7 @@ function mediaIn(part: Json): Image | Document | null {
 function toolsIn(tool: Json, path: string, cannot: Cannot): Tool[] {
   for (const name of Object.keys(tool))
     if (name !== 'functionDeclarations' && tool[name] !== undefined && tool[name] !== null)
-      cannot(`${path}.${name}`, 'is a tool that only its own provider has');
+      cannot(`${path}.${name}`, OTHERS_TOOL);
   return listed(tool.functionDeclarations).map((declaration) => {
     const { name, description, parametersJsonSchema, parameters } = camel(declaration);
     const schema = parametersJsonSchema ?? parameters;
@@ -240,7 +232,8 @@ function formatIn(config: Json, cannot: Cannot): OutputFormat | null {
   return type === 'application/json' ? { kind: 'json' } : null;
 }
 
-const LEVELS: readonly string[] = ['minimal', 'low', 'medium', 'high'];
+/** How much thinking Gemini 3 and later may be asked for. */
+export const LEVELS: readonly string[] = ['minimal', 'low', 'medium', 'high'];
 
 function reasoningIn(config: unknown): Reasoning | null {
   if (!isObject(config)) return null;
@@ -252,154 +245,4 @@ function reasoningIn(config: unknown): Reasoning | null {
   const budget = tokens(thinkingBudget);
   if (budget !== null) return { amount: { kind: 'budget', tokens: budget }, show };
   return thinkingBudget === -1 || show ? { amount: { kind: 'auto' }, show } : null;
-}
-
-export const writeGenerateRequest: Dialect['writeRequest'] = (conversation, to, cannot) => {
-  if (conversation.parallelTools === false && conversation.tools.length > 0)
-    cannot('parallelTools', 'this model cannot be held to one call at a time');
-  const later = conversation.turns.filter(({ role }) => role === 'system').flatMap(({ parts }) => parts);
-  const system = [...conversation.system, ...later.map((part) => textIn([part]))];
-  const turns: Turn[] = [];
-  for (const { role, parts } of conversation.turns) if (role !== 'system') addTurn(turns, role, parts);
-  const generationConfig = configOf(conversation, to);
-  const names = new Map(
-    turns.flatMap(({ parts }) =>
-      parts.flatMap((part) => (part.kind === 'call' ? [[part.id, part.name] as const] : [])),
-    ),
-  );
-  const nameOf = (callId: string): string => {
-    const name = names.get(callId);
-    if (name === undefined)
-      cannot('messages', `hold a result of the call ${callId}, which was not made in them`);
-    return name ?? '';
-  };
-  return given({
-    model: to.model,
-    systemInstruction: system.length === 0 ? null : { parts: system.map((text) => ({ text })) },
-    contents: turns.map((turn) => contentOf(turn, nameOf, to.model)),
-    tools:
-      conversation.tools.length > 0
-        ? [{ functionDeclarations: conversation.tools.map(declarationOf) }]
-        : null,
-    toolConfig: conversation.toolChoice && { functionCallingConfig: callingOf(conversation.toolChoice) },
-    generationConfig: Object.keys(generationConfig).length > 0 ? generationConfig : null,
-  });
-};
-
-function configOf(conversation: Conversation, { model }: ConversionTarget): Json {
-  const { outputFormat: format, choices, stop, reasoning } = conversation;
-  return given({
-    maxOutputTokens: conversation.maxOutputTokens,
-    candidateCount: choices > 1 ? choices : null,
-    temperature: conversation.temperature,
-    topP: conversation.topP,
-    topK: conversation.topK,
-    seed: conversation.seed,
-    presencePenalty: conversation.presencePenalty,
-    frequencyPenalty: conversation.frequencyPenalty,
-    stopSequences: stop.length > 0 ? stop : null,
-    responseMimeType: format && 'application/json',
-    responseJsonSchema: format?.kind === 'schema' ? format.schema : null,
-    thinkingConfig: reasoning && thinkingOf(reasoning, model),
-  });
-}
-
-/** Gemini 3 and later take a level, the ones before a budget. */
-function thinkingOf({ amount, show }: Reasoning, model: string): Json {
-  const levels = /gemini-([3-9]|\d\d)/.test(model);
-  const thoughts = show ? { includeThoughts: true } : {};
-  switch (amount.kind) {
-    case 'off':
-      return levels ? { thinkingLevel: 'minimal' } : { thinkingBudget: 0 };
-    case 'auto':
-      return levels ? thoughts : { thinkingBudget: -1, ...thoughts };
-    case 'effort':
-      return levels
-        ? { thinkingLevel: levelOf(amount.effort), ...thoughts }
-        : { thinkingBudget: Math.min(budgetOfEffort(amount.effort), MOST_THINKING), ...thoughts };
-    case 'budget':
-      return levels
-        ? { thinkingLevel: levelOf(effortOfBudget(amount.tokens)), ...thoughts }
-        : { thinkingBudget: Math.min(amount.tokens, MOST_THINKING), ...thoughts };
-  }
-}
-
-/** The largest budget that every thinking Gemini with budgets takes. */
-const MOST_THINKING = 24_576;
-const levelOf = (effort: Effort) => (LEVELS.includes(effort) ? effort : 'high');
-
-const declarationOf = ({ name, description, parameters }: Tool): Json =>
-  given({ name, description, parametersJsonSchema: parameters });
-
-const callingOf = ({ mode, only }: ToolChoice): Json => ({
-  // A model that may choose among some tools but need not is only held to them when it is checked.
-  mode: mode === 'required' ? 'ANY' : mode === 'none' ? 'NONE' : only ? 'VALIDATED' : 'AUTO',
-  ...(only ? { allowedFunctionNames: only } : {}),
-});
-
-function contentOf({ role, parts }: Turn, nameOf: (callId: string) => string, model: string): Json {
-  const ordered = [
-    ...parts.filter(({ kind }) => kind === 'result'),
-    ...parts.filter(({ kind }) => kind !== 'result'),
-  ];
-  const written: Json[] = [];
-  let seal: string | null = null;
-  const sealedPart = (part: Json): Json => {
-    const signed = seal === null ? part : { ...part, thoughtSignature: seal };
-    seal = null;
-    return signed;
-  };
-  for (const [i, part] of ordered.entries()) {
-    if (part.kind === 'thinking') {
-      // What others thought means nothing to Google.
-      if (part.opaque?.by !== 'gemini') continue;
-      const signature = signatureOf(part.opaque);
-      const thought = part.text === '' ? [] : [{ text: part.text, thought: true }];
-      // Google looks for it on the call that the thoughts led to.
-      if (ordered.slice(i).some(({ kind }) => kind === 'call')) {
-        seal = signature;
-        written.push(...thought);
-      } else written.push({ ...(thought[0] ?? { text: '' }), thoughtSignature: signature });
-    } else if (part.kind === 'call') {
-      const first = !written.some(({ functionCall }) => functionCall !== undefined);
-      if (first && seal === null && REFUSES_UNSIGNED.test(model)) seal = UNSIGNED;
-      written.push(
-        sealedPart({ functionCall: { id: part.id, name: part.name, args: argumentsOf(part.arguments) } }),
-      );
-    } else if (part.kind === 'result') {
-      written.push({
-        functionResponse: { id: part.callId, name: nameOf(part.callId), response: responseOf(part) },
-      });
-    } else written.push(shownPart(part));
-  }
-  const shown = ordered.flatMap((part) =>
-    part.kind === 'result' ? part.content.filter(({ kind }) => kind !== 'text').map(shownPart) : [],
-  );
-  return { role: role === 'assistant' ? 'model' : 'user', parts: [...written, ...shown] };
-}
-
-/** Gemini 3 refuses calls in its history that it did not sign, unless they carry Google's own word for "another model made this". */
-const REFUSES_UNSIGNED = /gemini-([3-9]|\d\d)/;
-const UNSIGNED = 'skip_thought_signature_validator';
-
-/** Google wants an object: what is one goes as it is, everything else is wrapped. */
-function responseOf({ content, isError }: ResultOfCall): Json {
-  const text = textIn(content);
-  if (isError) return { error: text };
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isObject(value) && !isOnly(value, 'output') && !isOnly(value, 'error')) return value;
-  } catch {
-    // plain text
-  }
-  return { output: text };
-}
-
-function shownPart(part: Exclude<Part, { kind: 'call' | 'result' | 'thinking' }> | ResultPart): Json {
-  if (part.kind === 'text' || part.kind === 'refusal') return { text: part.text };
-  const { source } = part;
-  const mimeType = mediaTypeOf(source, part.kind === 'image' ? 'image/jpeg' : 'application/pdf');
-  return source.kind === 'url'
-    ? { fileData: { fileUri: source.url, mimeType } }
-    : { inlineData: { mimeType, data: source.data } };
 }
