@@ -5,7 +5,9 @@ import { trigger } from './trigger.ts';
 nodeContract(trigger, { on: 'manual' });
 
 const faultsOf = (config: object) =>
-  trigger.configSchema.safeParse(config).error?.issues.map(({ path, message, code }) => [path.join('.'), code, message]);
+  trigger.configSchema
+    .safeParse(config)
+    .error?.issues.map(({ path, message, code }) => [path.join('.'), code, message]);
 
 describe('trigger', () => {
   it('hands on the input of the run', async () => {

@@ -21,10 +21,15 @@ describe('a cron expression', () => {
     ['@secondly', 'not one of'],
   ])('%s is refused: %s', (cron, why) => expect(cronFault(cron)).toContain(why));
 
-  it.each(['0 8 * * 1-5', '*/15 9-17 * * MON-FRI', '@daily', '0 0 29 2 *', '0 0 L 2 *', '0 0 * * 5#5', '0 0 31 2 1'])(
-    '%s is taken',
-    (cron) => expect(cronFault(cron)).toBeNull(),
-  );
+  it.each([
+    '0 8 * * 1-5',
+    '*/15 9-17 * * MON-FRI',
+    '@daily',
+    '0 0 29 2 *',
+    '0 0 L 2 *',
+    '0 0 * * 5#5',
+    '0 0 31 2 1',
+  ])('%s is taken', (cron) => expect(cronFault(cron)).toBeNull());
 
   it('needs a time zone that exists', () => {
     expect(timeZoneFault('Europe/Berlin')).toBeNull();
@@ -38,7 +43,9 @@ describe('a cron expression', () => {
       '2026-03-30T00:30:00.000Z',
       '2026-03-31T00:30:00.000Z',
     ]);
-    expect(three('30 2 * * *', 'America/New_York', '2026-03-07T12:00:00Z')[0]).toBe('2026-03-08T07:30:00.000Z');
+    expect(three('30 2 * * *', 'America/New_York', '2026-03-07T12:00:00Z')[0]).toBe(
+      '2026-03-08T07:30:00.000Z',
+    );
   });
 
   it('on the day clocks go back fires once, at the first of its two hours', () => {
@@ -55,15 +62,39 @@ describe('a cron expression', () => {
 
   it('that counts in minutes leaves out none and repeats none on either day', () => {
     for (const day of ['2026-03-29', '2026-10-25']) {
-      const fires = firesAfter({ cron: '*/30 * * * *', timeZone: 'Europe/Berlin' }, Date.parse(`${day}T00:00:00Z`), 6);
-      expect(fires.map((ms, n) => ms - (fires[n - 1] ?? fires[0]!))).toEqual([0, ...Array(5).fill(1_800_000)]);
+      const fires = firesAfter(
+        { cron: '*/30 * * * *', timeZone: 'Europe/Berlin' },
+        Date.parse(`${day}T00:00:00Z`),
+        6,
+      );
+      expect(fires.map((ms, n) => ms - (fires[n - 1] ?? fires[0]!))).toEqual([
+        0,
+        ...Array(5).fill(1_800_000),
+      ]);
+    }
+  });
+
+  it('gives the same fires wherever one begins to ask, also between the change and a fire that was moved', () => {
+    for (const [timeZone, cron, from, to] of [
+      ['Europe/Berlin', '30 2 * * *', '2026-03-28T20:00:00Z', '2026-03-29T20:00:00Z'],
+      ['America/New_York', '15,45 2 * * *', '2026-03-07T20:00:00Z', '2026-03-08T20:00:00Z'],
+      ['America/New_York', '30 1 * * *', '2026-10-31T20:00:00Z', '2026-11-01T20:00:00Z'],
+    ] as const) {
+      const rule = { cron, timeZone };
+      const all = firesAfter(rule, Date.parse(from) - 86_400_000, 8);
+      for (let ms = Date.parse(from); ms < Date.parse(to); ms += 5 * 60_000)
+        expect(fireAfter(rule, ms)).toBe(all.find((at) => at > ms));
     }
   });
 
   it('gives the last fires of a long absence without walking through all of it', () => {
     const rule = { cron: '* * * * *', timeZone: 'UTC' };
     const nowMs = Date.parse('2026-11-27T12:00:30Z');
-    const { fires, nextMs } = latestFires(rule, { fromMs: Date.parse('2016-01-01T00:00:00Z'), nowMs, atMost: 3 });
+    const { fires, nextMs } = latestFires(rule, {
+      fromMs: Date.parse('2016-01-01T00:00:00Z'),
+      nowMs,
+      atMost: 3,
+    });
     expect(iso([...fires, nextMs])).toEqual([
       '2026-11-27T11:58:00.000Z',
       '2026-11-27T11:59:00.000Z',
@@ -72,6 +103,10 @@ describe('a cron expression', () => {
     ]);
     const rare = { cron: '0 0 29 2 *', timeZone: 'Asia/Kolkata' };
     const all = latestFires(rare, { fromMs: fireAfter(rare, Date.parse('2016-01-01')), nowMs, atMost: 10 });
-    expect(iso(all.fires)).toEqual(['2016-02-28T18:30:00.000Z', '2020-02-28T18:30:00.000Z', '2024-02-28T18:30:00.000Z']);
+    expect(iso(all.fires)).toEqual([
+      '2016-02-28T18:30:00.000Z',
+      '2020-02-28T18:30:00.000Z',
+      '2024-02-28T18:30:00.000Z',
+    ]);
   });
 });

@@ -25,13 +25,16 @@ describe('a schedule', () => {
     });
   });
 
-  it.each(['skip', 'once', 'catch_up'] as const)('on time fires once whatever becomes of misfires (%s)', (misfire) => {
-    expect(shown(dueFires(every5(misfire), at('12:05:00'), at('12:06:59')))).toEqual({
-      run: ['12:05'],
-      missed: null,
-      next: '12:10',
-    });
-  });
+  it.each(['skip', 'once', 'catch_up'] as const)(
+    'on time fires once whatever becomes of misfires (%s)',
+    (misfire) => {
+      expect(shown(dueFires(every5(misfire), at('12:05:00'), at('12:06:59')))).toEqual({
+        run: ['12:05'],
+        missed: null,
+        next: '12:10',
+      });
+    },
+  );
 
   it('after an absence makes up none, one or the last few', () => {
     const after = (misfire: Misfire) => shown(dueFires(every5(misfire), at('11:00:00'), at('12:03:00')));
@@ -60,7 +63,11 @@ describe('a schedule', () => {
     const definition = definitionSchema.parse({
       name: 'Daily',
       nodes: [
-        { id: 'at', kind: 'trigger', config: { on: 'schedule', cron: '0 8 * * *', timeZone: 'Europe/Berlin' } },
+        {
+          id: 'at',
+          kind: 'trigger',
+          config: { on: 'schedule', cron: '0 8 * * *', timeZone: 'Europe/Berlin' },
+        },
         { id: 'by', kind: 'trigger', config: { on: 'api' } },
       ],
       edges: [],

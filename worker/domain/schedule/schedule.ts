@@ -53,7 +53,8 @@ export interface NodeSchedule extends ScheduleRule {
 export function schedulesOf(definition: Definition, nowMs: number): NodeSchedule[] {
   return definition.nodes.flatMap(({ id: nodeId, kind, config }) => {
     if (kind !== 'trigger' || config.on !== 'schedule') return [];
-    const { cron, timeZone, misfire, maxCatchUp, overlap } = config as unknown as CronRule & Partial<ScheduleRule>;
+    const { cron, timeZone, misfire, maxCatchUp, overlap } = config as unknown as CronRule &
+      Partial<ScheduleRule>;
     const rule = {
       cron: cron.trim(),
       timeZone,

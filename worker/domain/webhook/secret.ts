@@ -2,7 +2,8 @@
 export const SECRET_PREFIX = 'whsec_';
 const LEAST_BYTES = 16;
 
-const bodyOf = (secret: string) => (secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret);
+const bodyOf = (secret: string) =>
+  secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret;
 
 /** Why a secret cannot sign; null = it can. */
 export function secretFault(secret: string): string | null {
