@@ -6,7 +6,14 @@ import { defineConfig } from 'vitest/config';
 for (const step of ['build-prices', 'build-tokenizer'])
   execFileSync(process.execPath, [`scripts/${step}.mjs`]);
 
-/** pure: no runtime needed · workers: inside workerd with real D1, R2, objects and queues · journeys: against the really started server */
+/**
+ * pure: no runtime needed · fuzz: the same, but so many runs that they are not measured for coverage · workers: inside workerd with real D1,
+ * R2, objects and queues · journeys: against the really started server.
+ *
+ * Files of pure and workers share their process (`isolate: false`): to start a Worker and import its modules for each file took two thirds of
+ * the whole time. Storage is emptied after each file: tests/workers/setup.ts.
+ */
+const FUZZ = ['worker/domain/**/*-fuzz.test.ts'];
 const PURE = [
   'worker/domain/**/*.test.ts',
   'worker/providers/**/*.test.ts',
@@ -24,6 +31,8 @@ const WORKERS = [
 
 export default defineConfig({
   test: {
+    // Work that a file leaves behind, such as a queue's message, may be cut off when the file ends, as it would be with a Worker for each file.
+    onUnhandledError: (error) => error.name !== 'EnvironmentTeardownError',
     coverage: {
       provider: 'istanbul',
       include: ['worker/**/*.ts', 'durable/**/*.ts'],
@@ -32,7 +41,17 @@ export default defineConfig({
       thresholds: { lines: 85 },
     },
     projects: [
-      { test: { name: 'pure', environment: 'node', include: PURE, testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'pure',
+          environment: 'node',
+          isolate: false,
+          include: PURE,
+          exclude: FUZZ,
+          testTimeout: 60_000,
+        },
+      },
+      { test: { name: 'fuzz', environment: 'node', include: FUZZ, testTimeout: 120_000 } },
       {
         plugins: [
           cloudflareTest(async () => ({
@@ -50,6 +69,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workers',
+          isolate: false,
           include: WORKERS,
           globalSetup: ['./tests/workers/outside.global.ts'],
           setupFiles: ['./tests/workers/setup.ts'],
@@ -63,7 +83,9 @@ export default defineConfig({
           include: ['tests/journeys/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // each file has a server, a port and a folder of its own, and mostly waits
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           // real processes on a crowded machine get a second try; it is listed
           retry: 1,
         },

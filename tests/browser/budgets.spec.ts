@@ -21,7 +21,9 @@ const budget = (page: Page, terms: Record<string, unknown>) =>
     ...terms,
   });
 
-test('BUD-1 a budget is a meter that says its numbers, and moves live', async ({ page }) => {
+test('BUD-1, BUD-5 a budget is a meter that says its numbers, moves live, and foretells nothing from too little', async ({
+  page,
+}) => {
   await open(page, '/dashboard/budgets', 'budgets');
   await expect(page.getByTestId('empty-first-use')).toBeVisible();
   await page.getByRole('button', { name: 'Set the first budget' }).click();
@@ -36,6 +38,8 @@ test('BUD-1 a budget is a meter that says its numbers, and moves live', async ({
   await expect(meter).toHaveAttribute('aria-valuenow', '42');
   await expect(meter).toHaveAttribute('aria-valuemax', '100');
   await expect(meter).toHaveAttribute('aria-valuetext', '$42.00 of $100.00');
+  await open(page, '/dashboard/budgets', 'budgets');
+  await expect(page.getByTestId('budget-projection')).toContainText('Not enough data yet');
 });
 
 test('BUD-2 at 80% it says "Watch: 80%" and tells one alert, once', async ({ page }) => {
@@ -55,7 +59,9 @@ test('BUD-2 at 80% it says "Watch: 80%" and tells one alert, once', async ({ pag
   await expect(alerts).toHaveCount(1);
 });
 
-test('BUD-3 a full budget refuses the run and says why; raised, the next run passes', async ({ page }) => {
+test('BUD-3, BUD-6 a full budget refuses the run and says why; a limit below the spend warns first; raised, the next run passes', async ({
+  page,
+}) => {
   await budget(page, { limitNanoUsd: 3_000_000_000 });
   await spend(page, 1);
   const id = await newPrompt(page, { prompt: 'Hello.', model: 'sandbox-small', maxTokens: 100 });

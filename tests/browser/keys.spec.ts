@@ -177,7 +177,7 @@ test.describe('a provider', () => {
     }
 
     await provider.stop();
-    await row.getByRole('button', { name: 'Test openai-compatible my server again' }).click();
+    await row.getByRole('button', { name: 'Test again openai-compatible my server' }).click();
     await expect(row).toHaveAttribute('data-status', 'failed');
     await expect(row).toContainText('It could not be reached.');
     await provider.start();

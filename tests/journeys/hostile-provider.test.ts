@@ -248,7 +248,7 @@ const each = <T>(kinds: readonly Kind[], cases: readonly T[]) =>
   kinds.flatMap((kind) => cases.map((one) => [kind, ...(one as unknown[])] as unknown as [Kind, ...any[]]));
 
 describe('a provider that answers', () => {
-  it.each(each(KINDS, JSON_CASES))(
+  it.concurrent.each(each(KINDS, JSON_CASES))(
     '%s with %s: the caller is told, and the row says what happened',
     async (kind, script, statuses, error, billed) => {
       const answer = await ask(server, kind, { body: { x_script: script } });
@@ -258,7 +258,7 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(each(STREAMING, STREAM_CASES))(
+  it.concurrent.each(each(STREAMING, STREAM_CASES))(
     '%s, asked for a stream, with %s: an ordinary error',
     async (kind, script, statuses, error, billed) => {
       const answer = await ask(server, kind, { stream: true, body: { x_script: script } });
@@ -268,7 +268,7 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(each(STREAMING, LATER_CASES))(
+  it.concurrent.each(each(STREAMING, LATER_CASES))(
     '%s with a stream that %s: the error is an event, the words before it are charged',
     async (kind, script, error) => {
       const answer = await ask(server, kind, { stream: true, body: { x_script: script } });
@@ -280,29 +280,27 @@ describe('a provider that answers', () => {
     },
   );
 
-  it.each(KINDS.flatMap((kind) => ['hints', 'plain_text'].map((script) => [kind, script] as const)))(
-    '%s rightly, but with %s: that is an answer',
-    async (kind, script) => {
-      const answer = await ask(server, kind, { body: { x_script: script } });
-      expect([answer.status, JSON.parse(answer.text)]).toEqual([200, goodBody(kind)]);
-      await expectRun(answer, { status: 'succeeded', billed: true });
-      if (kind === 'embeddings') return;
-      const stream = await ask(server, kind, { stream: true, body: { x_script: script } });
-      expect(stream.status).toBe(200);
-      await expectRun(stream, { status: 'succeeded', billed: true });
-    },
-  );
+  it.concurrent.each(
+    KINDS.flatMap((kind) => ['hints', 'plain_text'].map((script) => [kind, script] as const)),
+  )('%s rightly, but with %s: that is an answer', async (kind, script) => {
+    const answer = await ask(server, kind, { body: { x_script: script } });
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([200, goodBody(kind)]);
+    await expectRun(answer, { status: 'succeeded', billed: true });
+    if (kind === 'embeddings') return;
+    const stream = await ask(server, kind, { stream: true, body: { x_script: script } });
+    expect(stream.status).toBe(200);
+    await expectRun(stream, { status: 'succeeded', billed: true });
+  });
 
-  it.each(KINDS.flatMap((kind) => ['odd_usage', 'absurd_usage'].map((script) => [kind, script] as const)))(
-    "%s with %s: the answer is the caller's, its tokens are counted by us",
-    async (kind, script) => {
-      const answer = await ask(server, kind, { body: { x_script: script } });
-      expect(answer.status).toBe(200);
-      const row = await expectRun(answer, { status: 'succeeded', billed: true });
-      expect(row.source).toBe('estimated');
-      expect(row.inputTokens).toBeLessThan(1_000);
-    },
-  );
+  it.concurrent.each(
+    KINDS.flatMap((kind) => ['odd_usage', 'absurd_usage'].map((script) => [kind, script] as const)),
+  )("%s with %s: the answer is the caller's, its tokens are counted by us", async (kind, script) => {
+    const answer = await ask(server, kind, { body: { x_script: script } });
+    expect(answer.status).toBe(200);
+    const row = await expectRun(answer, { status: 'succeeded', billed: true });
+    expect(row.source).toBe('estimated');
+    expect(row.inputTokens).toBeLessThan(1_000);
+  });
 
   // Tens of megabytes each, read by the same code whatever the format: one of each kind is enough.
   it.each([
@@ -349,6 +347,54 @@ describe('a provider that answers', () => {
       expect(row).toMatchObject({ source: 'estimated', flags: ['stalled'] });
       expect(row.inputTokens).toBeGreaterThan(0);
     }),
+  );
+
+  // Asked in one format, answered in another: whatever the provider's words were, the error is told in the caller's.
+  const CONVERTED = [
+    ['chat', 'claude-sonnet-4-5'],
+    ['messages', 'gpt-4o-mini'],
+    ['responses', 'gemini-2.5-flash'],
+  ] as const;
+  /** no JSON, the provider's own error, no answer at all: what else there is comes to the same before anything is converted */
+  const OF_EACH_SORT = ['half', 'error_in_200', 'reset_before'];
+  /** the script stands where every conversion lets it through as it is */
+  const asked = (kind: Kind, model: string, script: string) => {
+    const schema = { type: 'object', properties: {}, x_script: script };
+    const named = { name: 'noop', description: 'Does nothing.' };
+    const tool =
+      kind === 'chat'
+        ? { type: 'function', function: { ...named, parameters: schema } }
+        : kind === 'responses'
+          ? { type: 'function', ...named, parameters: schema }
+          : { ...named, input_schema: schema };
+    return { model, tools: [tool] };
+  };
+
+  it.each(
+    CONVERTED.flatMap(([kind, model]) =>
+      JSON_CASES.filter(([script]) => OF_EACH_SORT.includes(script)).map(
+        (one) => [kind, model, ...one] as const,
+      ),
+    ),
+  )(
+    '%s in front of %s with %s: the caller is told in his own format',
+    async (kind, model, script, statuses, error, billed) => {
+      const answer = await ask(server, kind, { body: asked(kind, model, script) });
+      expectError(kind, answer, statuses);
+      expect(answer.text).toMatch(error);
+      await expectRun(answer, { status: 'failed', billed, error });
+    },
+  );
+
+  it.each(CONVERTED.flatMap(([kind, model]) => LATER_CASES.map((one) => [kind, model, ...one] as const)))(
+    '%s in front of %s with a stream that %s: the error is an event of his own format',
+    async (kind, model, script, error) => {
+      const answer = await ask(server, kind, { stream: true, body: asked(kind, model, script) });
+      expect(answer.status).toBe(200);
+      expect(answer.text).toContain('Once upon');
+      expectErrorEvent(kind, answer.text, error);
+      await expectRun(answer, { status: 'failed', billed: true, error });
+    },
   );
 
   it('in all these ways leaves nothing held and no difference in the books', async () => {

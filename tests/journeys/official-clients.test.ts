@@ -188,7 +188,7 @@ describe('the openai client', () => {
   });
 
   it('repeats a stream under its key, which is paid once', async () => {
-    const once = { headers: { 'idempotency-key': 'streamed-once' } };
+    const once = { headers: { 'idempotency-key': crypto.randomUUID() } };
     const ask = { model, messages: [{ role: 'user' as const, content: 'Hello' }] };
     const before = upstream.received.length;
     const answers = [];
@@ -196,6 +196,23 @@ describe('the openai client', () => {
       answers.push(await client().chat.completions.stream(ask, once).finalChatCompletion());
     expect(answers[0]!.choices[0]!.message.content).toBe('Hello from afar.');
     expect(answers[1]).toEqual(answers[0]);
+    expect(upstream.received).toHaveLength(before + 1);
+  });
+
+  it('asks again for a stream that it lost on the way, and gets the whole of it', async () => {
+    const once = { headers: { 'idempotency-key': crypto.randomUUID() } };
+    const ask = { model, messages: [{ role: 'user' as const, content: 'slowly' }] };
+    const before = upstream.received.length;
+    const lost = await client().chat.completions.create({ ...ask, stream: true }, once);
+    for await (const _ of lost) lost.controller.abort();
+    const again = (): Promise<any> =>
+      client()
+        .chat.completions.stream(ask, once)
+        .finalChatCompletion()
+        .catch((error: unknown) => error);
+    expect(await again()).toBeInstanceOf(OpenAI.ConflictError);
+    const whole = await eventually(again, (answer) => !(answer instanceof OpenAI.ConflictError));
+    expect(whole.choices[0].message.content).toBe('Hello from afar.');
     expect(upstream.received).toHaveLength(before + 1);
   });
 

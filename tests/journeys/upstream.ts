@@ -60,6 +60,8 @@ export async function startUpstream(
   const server = createServer(
     (request, response) => void handle(request, response).catch(() => response.destroy()),
   );
+  // As providers do: an idle connection outlives the pause between two calls, also on a machine that is busy with other things.
+  server.keepAliveTimeout = 75_000;
   await new Promise<void>((listening) => server.listen(options.port ?? 0, '127.0.0.1', listening));
   const { port } = server.address() as { port: number };
   return {

@@ -8,7 +8,7 @@ import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
-import { sweepExecutions, sweepLines } from './sweeper.ts';
+import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -20,6 +20,7 @@ export async function everyMinute(services: Services): Promise<void> {
     fireSchedules,
     sweepExecutions,
     sweepLines,
+    sweepOrphans,
     tickTeams,
     bookUnbooked,
     sweepDeliveries,

@@ -25,7 +25,7 @@ const CSV =
 
 describe('data sources', () => {
   it('are uploaded as a form, typed, previewed, renamed, listed and deleted', async () => {
-    const { fetch } = await makeTeam('editor');
+    const { fetch, teamId } = await makeTeam('editor');
     const created = await fetch('/api/data-sources', { method: 'POST', body: form(CSV) });
     expect(created.status).toBe(201);
     const source = await json(created);
@@ -58,7 +58,7 @@ describe('data sources', () => {
     });
     expect((await fetch(`/api/data-sources/${source.id}`, { method: 'DELETE' })).status).toBe(200);
     expect((await fetch(`/api/data-sources/${source.id}`)).status).toBe(404);
-    expect((await env.FILES.list({ prefix: 'data/' })).objects).toEqual([]);
+    expect((await env.FILES.list({ prefix: `data/${teamId}/` })).objects).toEqual([]);
   });
 
   it('are uploaded as the body itself, in JSON too', async () => {
@@ -108,8 +108,7 @@ describe('data sources', () => {
     ['nothing in it', '', /empty|missing/],
     ['bytes that are no text', new Uint8Array([97, 10, 255, 254]), /UTF-8/],
   ])('with %s are refused at the place, and nothing is left of them', async (_, body, message) => {
-    const { fetch } = await makeTeam('editor');
-    const before = (await env.FILES.list({ prefix: 'data/' })).objects.length;
+    const { fetch, teamId } = await makeTeam('editor');
     for (const upload of [
       () => post(fetch, body as BodyInit),
       () =>
@@ -121,7 +120,7 @@ describe('data sources', () => {
       expect(error.message).toMatch(message);
     }
     expect((await json(await fetch('/api/data-sources'))).data).toEqual([]);
-    expect((await env.FILES.list({ prefix: 'data/' })).objects.length).toBe(before);
+    expect((await env.FILES.list({ prefix: `data/${teamId}/` })).objects).toEqual([]);
   });
 
   it('over 50 MB are refused, also when their length was not said', async () => {

@@ -1,7 +1,9 @@
+import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeKey, makeTeam } from '../../tests/workers/fixtures.ts';
 import { services } from '../services.ts';
+import { createApp } from './app.ts';
 import { connectionsOf, findConnection } from '../store/connections.ts';
 
 type Answer = Record<string, any>;
@@ -171,6 +173,38 @@ describe('integrations', () => {
       expect([response.status, (await json(response)).error.issues[0].path]).toEqual([422, path]);
     }
     expect(seen).toEqual([]);
+  });
+
+  it('PK-5 do not lead into a private network where the server is not allowed there, and nothing is sent', async () => {
+    const seen = outside(() => models('m'));
+    const { key, fetch } = await makeTeam();
+    const closed = { ...env, ALLOW_PRIVATE_NETWORK: '0' } as unknown as Env;
+    const ask = (path: string, json: object) =>
+      createApp().request(
+        path,
+        {
+          method: 'POST',
+          body: JSON.stringify(json),
+          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        },
+        closed,
+        createExecutionContext(),
+      );
+    for (const host of ['127.0.0.1', 'localhost', '10.1.2.3', '169.254.169.254', '[::1]', '2130706433']) {
+      const refused = await ask('/api/integrations/connect', body({ baseUrl: `http://${host}/v1` }));
+      const { error } = await json(refused);
+      expect([refused.status, error.issues?.[0].path ?? error.message], host).toEqual([422, 'baseUrl']);
+      expect(error.issues[0].message).toContain('private network');
+    }
+    expect(seen).toEqual([]);
+    // kept from a time when it was allowed
+    expect(
+      (await fetch('/api/integrations/connect', { json: body({ baseUrl: 'http://10.1.2.3/v1' }) })).status,
+    ).toBe(201);
+    const sent = seen.length;
+    const tested = await json(await ask('/api/integrations/test', { provider: 'openai' }));
+    expect(tested.failure).toContain('private network');
+    expect(seen).toHaveLength(sent);
   });
 
   it('are for admins', async () => {

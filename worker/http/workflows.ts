@@ -3,7 +3,11 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Issue } from '../domain/refusal.ts';
 import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
 import { checkDefinition } from '../domain/workflow/graph.ts';
-import { evaluators, nodeKinds } from '../nodes/registry.ts';
+import { writableKinds } from '../connectors/registry.ts';
+import type { Pins } from '../domain/workflow/run.ts';
+import { evaluators, MAX_CALL_DEPTH, nodeKinds } from '../nodes/registry.ts';
+import type { Db } from '../services.ts';
+import { needsOf } from '../store/needs.ts';
 import {
   deleteWorkflow,
   findWorkflow,
@@ -73,10 +77,25 @@ const versionSchema = z
   .openapi('WorkflowVersion');
 
 /** A workflow as it is answered: the draft's fields flat, beside what is known of it. */
-function shown(row: WorkflowRow) {
-  const { draft, teamId: _, ...rest } = row;
+async function shown(db: Db, row: WorkflowRow) {
+  const { draft, teamId, ...rest } = row;
   const { problems } = checkDefinition(draft, nodeKinds, evaluators);
-  return { ...rest, ...draft, problems };
+  const { issues } = await needs(db, teamId, { workflowId: row.id, definition: draft });
+  return { ...rest, ...draft, problems: [...problems, ...issues] };
+}
+
+const needs = (db: Db, teamId: string, of: { workflowId: string | null; definition: Definition }) =>
+  needsOf(db, { teamId, ...of, maxDepth: MAX_CALL_DEPTH, writableKinds: writableKinds() });
+
+/** Refuses (422) a definition that calls what cannot be called now; answers what its run is pinned to. */
+export async function requirePins(
+  db: Db,
+  teamId: string,
+  of: { workflowId: string | null; definition: Definition },
+): Promise<Pins> {
+  const { pins, issues } = await needs(db, teamId, of);
+  if (issues.length > 0) throw new Refused({ reason: 'invalid', issues });
+  return pins;
 }
 
 /** Refuses (422) a definition whose structure is broken; answers what a draft still lacks. */
@@ -134,7 +153,7 @@ export const workflows = newRoutes()
         draft,
         at: new Date(now()).toISOString(),
       });
-      return c.json(shown(row), 201);
+      return c.json(await shown(db, row), 201);
     },
   )
   .openapi(
@@ -147,9 +166,10 @@ export const workflows = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const row = await findWorkflow(c.get('services').db, c.get('actor').teamId, id);
+      const { db } = c.get('services');
+      const row = await findWorkflow(db, c.get('actor').teamId, id);
       if (!row) throw noWorkflow(id);
-      return c.json(shown(row), 200);
+      return c.json(await shown(db, row), 200);
     },
   )
   .openapi(
@@ -175,7 +195,7 @@ export const workflows = newRoutes()
         revision: draftRevision,
         at: new Date(now()).toISOString(),
       });
-      if (saved.ok) return c.json(shown(saved.value), 200);
+      if (saved.ok) return c.json(await shown(db, saved.value), 200);
       if (saved.error === 'not_found') throw noWorkflow(id);
       throw new Refused({
         reason: 'conflict',
@@ -213,6 +233,7 @@ export const workflows = newRoutes()
       const row = await findWorkflow(db, actor.teamId, id);
       if (!row) throw noWorkflow(id);
       requireRunnable(row.draft);
+      await requirePins(db, actor.teamId, { workflowId: id, definition: row.draft });
       const version = await publishDraft(db, row, {
         author: actor.userId ?? actor.keyId ?? '',
         note,

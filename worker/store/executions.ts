@@ -1,5 +1,6 @@
 /** Index rows of executions: written before anything is enqueued, brought up to date by the run's object, which owns the state. */
 import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import type { Caller } from '../domain/budget/budget.ts';
 import type { Definition } from '../domain/workflow/definition.ts';
 import type { RunOrder, RunRecord } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
@@ -146,11 +147,27 @@ export async function loadOrders(
         ? {}
         : { slotUntilMs: row.slotUntil === null ? null : Date.parse(row.slotUntil) }),
       ...(row.pins ? { pins: row.pins } : {}),
-      ...(row.parentExecutionId ? { parentExecutionId: row.parentExecutionId } : {}),
+      ...(row.parentExecutionId ? { callers: await callersOf(db, row.parentExecutionId) } : {}),
       ...(row.replayOf ? { replay: { executionId: row.replayOf, fromNodeId: row.fromNodeId } } : {}),
     });
   }
   return orders;
+}
+
+/** The executions around one that was called, nearest first, and what each may spend. */
+async function callersOf(db: Db, nearest: string): Promise<Caller[]> {
+  const callers: Caller[] = [];
+  for (let id: string | null = nearest; id !== null;) {
+    const row: { budgetNanoUsd: number | null; parentExecutionId: string | null } | undefined =
+      await db.query.execution.findFirst({
+        columns: { budgetNanoUsd: true, parentExecutionId: true },
+        where: eq(execution.id, id),
+      });
+    if (!row) break;
+    callers.push({ executionId: id, limitNanoUsd: row.budgetNanoUsd });
+    id = row.parentExecutionId;
+  }
+  return callers;
 }
 
 /**

@@ -65,7 +65,7 @@ export async function startRun(
       createdAt: at,
       wakeAt: at,
       maxConcurrent,
-      pins: start.pins ?? null,
+      pins: start.pins && Object.keys(start.pins).length > 0 ? start.pins : null,
       ...(parent
         ? { parentExecutionId: parent.executionId, parentKey: parent.key, depth: parent.depth }
         : {}),

@@ -26,6 +26,14 @@ describe('numbers for the eye', () => {
     expect(formatWhen('2026-11-20T09:00:00Z', now)).toBe('3 h ago');
     expect(formatWhen('2026-11-01T09:00:00Z', now)).toBe('1 Nov 2026');
   });
+  it('tells what is to come as such: a key that expires tomorrow did not expire just now', () => {
+    const now = Date.parse('2026-11-20T12:00:00Z');
+    expect(formatWhen('2026-11-20T12:05:00Z', now)).toBe('in 5 min');
+    expect(formatWhen('2026-11-21T11:00:00Z', now)).toBe('in 23 h');
+    expect(formatWhen('2026-12-24T09:00:00Z', now)).toBe('24 Dec 2026');
+    // clocks differ a little
+    expect(formatWhen('2026-11-20T12:00:10Z', now)).toBe('in a moment');
+  });
   it('names the zone of a moment', () => {
     expect(formatInZone('2026-11-30T23:00:00Z', 'Europe/Berlin')).toBe('1 Dec 00:00 Europe/Berlin');
   });

@@ -25,12 +25,14 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min${rest ? ` ${rest} s` : ''}`;
 }
 
-/** "5 min ago" under 24 hours, a date after that. `now` in ms. */
+/** "5 min ago" or "in 5 min" within 24 hours, a date beyond that. `now` in ms. */
 export function formatWhen(iso: string, now: number = Date.now()): string {
-  const seconds = Math.round((now - Date.parse(iso)) / 1000);
-  if (seconds < 45) return 'just now';
-  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
-  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h ago`;
+  const past = Math.round((now - Date.parse(iso)) / 1000);
+  const seconds = Math.abs(past);
+  const told = (span: string) => (past < 0 ? `in ${span}` : `${span} ago`);
+  if (seconds < 45) return past < 0 ? 'in a moment' : 'just now';
+  if (seconds < 3600) return told(`${Math.max(1, Math.round(seconds / 60))} min`);
+  if (seconds < 86_400) return told(`${Math.round(seconds / 3600)} h`);
   return new Date(iso).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 }
 

@@ -1,7 +1,7 @@
 /** Anthropic's messages wire format: what a request may cost, and what bodies and streams say. */
 import type { AskedRound, FormatReader, StreamReader } from '../../domain/contracts/provider.ts';
 import { STANDARD, type TierAsk } from '../../domain/cost/service-tier.ts';
-import { isRegional, normalised, withLater } from './anthropic-usage.ts';
+import { isRegional, anthropicUsage, withLater } from './anthropic-usage.ts';
 import { isObject, objects, parsed, tokens, type Json } from './json.ts';
 
 const textOf = (content: unknown): string =>
@@ -86,7 +86,7 @@ class AnthropicMessagesStream implements StreamReader {
 
   usage = () => (this.#final ? this.#counted() : null);
   usageSoFar = () => (this.#searched ? this.usage() : this.#counted());
-  #counted = () => this.#usage && normalised(this.#usage, { model: this.#model, ranCode: this.#ranCode });
+  #counted = () => this.#usage && anthropicUsage(this.#usage, { model: this.#model, ranCode: this.#ranCode });
   text = () => this.#text;
   generated = () => this.#generated;
   error = () => this.#error;
@@ -185,7 +185,7 @@ export const anthropicMessages: FormatReader = {
 
   usageOf: (body) =>
     isObject(body)
-      ? normalised(body.usage, { model: body.model, ranCode: objects(body.content).some(ranCode) })
+      ? anthropicUsage(body.usage, { model: body.model, ranCode: objects(body.content).some(ranCode) })
       : null,
   textOf: (body) => (isObject(body) ? textOf(body.content) : ''),
   generatedOf: (body) => (isObject(body) ? objects(body.content) : []).map(generatedIn).join(''),

@@ -90,7 +90,7 @@ function roundOf(counts: Counts, model: string): Round {
 }
 
 /** Anthropic's usage object as ours; null when it makes no sense. */
-export function normalised(raw: unknown, { model, ranCode = false }: Beside = {}): ReportedUsage | null {
+export function anthropicUsage(raw: unknown, { model, ranCode = false }: Beside = {}): ReportedUsage | null {
   if (!isObject(raw)) return null;
   const top = countsOf(raw);
   if (!top) return null;

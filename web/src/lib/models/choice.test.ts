@@ -7,6 +7,7 @@ const model = (provider: string, id: string, priced = true) =>
     id,
     provider,
     name: id.toUpperCase(),
+    contextWindow: 128_000,
     prices: priced ? { input: 3_000_000, output: 15_000_000, tiers: [] } : null,
   }) as unknown as Model;
 const route = (name: string, targets: { model: string; weight?: number }[], strategy = 'fallback') =>
@@ -52,7 +53,7 @@ describe('a chosen name', () => {
   });
   it('is a model, also when it is named with its provider', () => {
     expect(chosen('b/small', choices)).toMatchObject({ route: null, model: { id: 'small' } });
-    expect(hintOf('b/small', choices)).toBe('$3.00 in, $15.00 out / 1M tokens');
+    expect(hintOf('b/small', choices)).toBe('Prices per 1M tokens · context 128,000');
   });
   it('is found among the options however it is written', () => {
     const options = modelOptions(choices);

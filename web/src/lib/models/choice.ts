@@ -1,5 +1,6 @@
 /** Choosing a model by name: the options of a picker, and what a chosen name stands for. Pure. */
 import { formatCost } from '../money.ts';
+import { formatCount } from '../numbers.ts';
 import type { Model, ModelRoute } from '../shapes.ts';
 
 /** What names can stand for. */
@@ -81,6 +82,6 @@ export function hintOf(name: string, choices: Choices): string | undefined {
   if (route)
     return `A route: ${describeRoute(route)}.${model ? ` Priced here as ${model.id}, its first model.` : ''}`;
   if (!model) return undefined;
-  const prices = pricesOf(model);
-  return prices ? `${prices} / 1M tokens` : 'No price: a budget cannot cover it.';
+  if (!model.prices) return 'No price: a budget cannot cover it.';
+  return `Prices per 1M tokens${model.contextWindow ? ` · context ${formatCount(model.contextWindow)}` : ''}`;
 }

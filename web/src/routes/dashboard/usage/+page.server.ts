@@ -3,7 +3,7 @@ import type { Invoice, Listed, Reconciliation, Stats } from '$lib/shapes.ts';
 import { rangeOf, statsQuery } from '$lib/usage/range.ts';
 import type { PageServerLoad } from './$types';
 
-export const _GROUPS = ['model', 'prompt', 'workflow', 'member', 'key', 'tag'] as const;
+export const _GROUPS = ['model', 'prompt', 'workflow', 'member', 'group', 'key', 'tag'] as const;
 
 export const load: PageServerLoad = async ({ fetch, url, parent }) => {
   const { me } = await parent();

@@ -1,11 +1,12 @@
 import { call } from '$lib/api.ts';
-import type { Connection, Listed, Model, Provider } from '$lib/shapes.ts';
+import { connectedModels } from '$lib/models/load.ts';
+import type { Connection, Listed, Provider } from '$lib/shapes.ts';
 import type { PageServerLoad } from './$types';
 
 export const load: PageServerLoad = async ({ fetch }) => {
   const [connections, models] = await Promise.all([
     call<Listed<Connection> & { providers: Provider[] }>('/api/integrations', { fetch }),
-    call<Listed<Model>>('/api/models', { fetch, query: { connected: true, limit: 200 } }),
+    connectedModels(fetch),
   ]);
   return { connections, models };
 };

@@ -1,0 +1,123 @@
+/** Running and publishing the workflow that stands in the editor: what is under way, what went wrong, the run that is watched. */
+import { call, type ApiProblem } from '$lib/api.ts';
+import type { WorkflowEditor } from '$lib/flow/editor.svelte.ts';
+import type { Execution } from '$lib/flow/execution.ts';
+import { ExecutionWatch } from '$lib/flow/execution/watch.svelte.ts';
+import { definitionOf, type WorkflowAnswer } from './workflow-answer.ts';
+
+interface Around {
+  id: string;
+  publishedVersion: number | null;
+  editor: WorkflowEditor;
+  /** who may not write runs the draft as it is stored */
+  mayWrite: () => boolean;
+  mayRun: () => boolean;
+  onstarted: () => void;
+}
+
+export class BuilderRuns {
+  watch = $state.raw<ExecutionWatch | null>(null);
+  busy = $state<'run' | 'publish' | null>(null);
+  problem = $state.raw<{ title: string; problem: ApiProblem } | null>(null);
+  /** the list of what keeps the draft from running is open */
+  issuesShown = $state(false);
+  #published = $state<number | null>(null);
+  #publishedFlow = $state.raw<unknown>(null);
+  readonly #around: Around;
+
+  constructor(around: Around) {
+    this.#around = around;
+    this.#published = around.publishedVersion;
+  }
+
+  get published(): number | null {
+    return this.#published;
+  }
+  /** something was changed since the published version, as far as this page knows */
+  get unpublished(): boolean {
+    const { editor } = this.#around;
+    return (
+      this.#published !== null &&
+      this.#publishedFlow !== editor.flow &&
+      (this.#publishedFlow !== null || editor.canUndo)
+    );
+  }
+
+  follow(executionId: string, known: Execution | null = null) {
+    this.watch?.stop();
+    this.watch = new ExecutionWatch(executionId, known);
+  }
+  stop() {
+    this.watch?.stop();
+  }
+
+  /** Saves the draft and runs it; what is still wrong with it is listed instead. */
+  async run(input?: unknown) {
+    const { id, editor, mayWrite, mayRun, onstarted } = this.#around;
+    this.problem = null;
+    if (this.busy || !mayRun()) return;
+    this.busy = 'run';
+    try {
+      if (mayWrite() && !(await editor.save()) && editor.saveState.state !== 'saved') {
+        if (editor.issues.length) this.issuesShown = true;
+        return;
+      }
+      if (editor.issues.length) {
+        this.issuesShown = true;
+        return;
+      }
+      editor.markRan();
+      const answer = await call<{ executionId: string; status: Execution['status'] }>(
+        `/api/workflows/${id}/trigger`,
+        {
+          method: 'POST',
+          json: { version: 'draft', ...(input === undefined ? {} : { input }) },
+          idempotencyKey: crypto.randomUUID(),
+        },
+      );
+      if (!answer.ok) return this.#tell('The run was not started', answer.problem);
+      this.follow(answer.data.executionId);
+      onstarted();
+    } finally {
+      this.busy = null;
+    }
+  }
+
+  async publish() {
+    const { id, editor } = this.#around;
+    this.problem = null;
+    this.busy = 'publish';
+    try {
+      if (!(await editor.save()) || editor.issues.length) {
+        this.issuesShown = editor.issues.length > 0;
+        return;
+      }
+      const flow = editor.flow;
+      const answer = await call<{ version: number }>(`/api/workflows/${id}/publish`, {
+        method: 'POST',
+        json: {},
+      });
+      if (!answer.ok) return this.#tell('It was not published', answer.problem);
+      this.#published = answer.data.version;
+      this.#publishedFlow = flow;
+    } finally {
+      this.busy = null;
+    }
+  }
+
+  /** Somebody else saved meanwhile: keeps this draft over theirs, or theirs over this. */
+  async resolveConflict(keep: 'mine' | 'theirs') {
+    const { id, editor } = this.#around;
+    const answer = await call<WorkflowAnswer>(`/api/workflows/${id}`);
+    if (!answer.ok) this.#tell('The newer draft could not be loaded', answer.problem);
+    else
+      editor.resolveConflict({ flow: definitionOf(answer.data), revision: answer.data.draftRevision }, keep);
+  }
+
+  /** Issues have places in the draft; anything else is told as it is. */
+  #tell(title: string, problem: ApiProblem) {
+    if (problem.issues.length === 0) return void (this.problem = { title, problem });
+    this.#around.editor.showIssues(problem.issues);
+    this.issuesShown = true;
+  }
+}
