@@ -7,6 +7,7 @@ import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
+import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
@@ -29,6 +30,7 @@ export async function everyMinute(services: Services): Promise<void> {
     retainLedgers,
     sweepCachedAnswers,
     sweepKeptAnswers,
+    sweepEvents,
   };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>
