@@ -112,6 +112,8 @@ export async function runNode({
     ...inputsOf(plan, store, command, scope),
     nowMs: deps.now(),
     depth: order.depth ?? 0,
+    pins: order.pins ?? {},
+    callers: order.callers ?? [],
     expressions: deps.expressions,
     budgetNanoUsd: order.budgetNanoUsd,
     tags: order.tags,

@@ -116,7 +116,12 @@ export class RunReporter {
       if (outputs.length > 0) this.#store.forgetStored(outputs.at(-1)!.seq);
       if (more) continue;
       const now = this.#store.run();
-      if (ended && now.status === run.status) this.#store.setRecorded();
+      if (ended && now.status === run.status) {
+        this.#store.setRecorded();
+        const caller = order.callers?.[0];
+        // should it not hear of it, it looks by itself
+        if (caller) await this.#deps.tellCaller(caller.executionId, order.executionId).catch(() => {});
+      }
       break;
     }
     this.#push();

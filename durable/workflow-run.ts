@@ -97,7 +97,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     async resume(order: RunOrder, { budgetNanoUsd }: { budgetNanoUsd?: number | null }) {
       this.#beginThen(order, (progress, nowMs) => {
-        if (budgetNanoUsd !== undefined) this.#store.putOrder({ ...this.#store.order()!, budgetNanoUsd });
+        const own = budgetNanoUsd === undefined ? {} : { budgetNanoUsd };
+        // what its callers may spend may have been raised, too
+        this.#store.putOrder({ ...this.#store.order()!, callers: order.callers, ...own });
         return progress.resume(nowMs);
       });
       return this.#told();
@@ -136,6 +138,15 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (!taken) return err('nothing_to_decide');
       this.#reporter.node(frame, nodeId);
       return ok(await this.#told());
+    }
+
+    async called(executionId: string): Promise<void> {
+      if (!this.#store.order()) return;
+      for (const { frame, node } of this.#store.nodesIn('waiting')) {
+        const wait = this.#store.frame(frame).nodes.get(node)?.wait;
+        if (wait?.for === 'workflow' && wait.executionId === executionId)
+          await this.#look({ frame, node, executionId });
+      }
     }
 
     async poke(): Promise<boolean> {
@@ -230,6 +241,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       for (const command of commands) {
         if (command.do === 'abort') this.#live.get(command.token)?.abort();
         else if (command.do === 'run') this.#run(command);
+        else if (command.do === 'look') this.ctx.waitUntil(this.#look(command));
+        else if (command.do === 'cancel_child')
+          // should this be lost, the sweeper does it
+          this.ctx.waitUntil(this.#deps.cancelRun(command.executionId).catch(() => {}));
       }
       if (commands.some((command) => command.do === 'end'))
         this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
@@ -256,6 +271,32 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       return commands.flatMap((command) =>
         command.do === 'gather' ? this.#gather(command, nowMs) : [command],
       );
+    }
+
+    /** Has an execution that a node waits for ended? Then its outputs, or its failure, are the node's own. */
+    async #look({ frame, node, executionId }: Place & { executionId: string }): Promise<void> {
+      const run = await this.#deps.calledRun(executionId).catch(() => null);
+      if (!run) return;
+      const at = { frame, node, for: 'workflow' as const };
+      const { failure, outputs, spend } = run;
+      const outcome = failure ? { failure: { reason: 'refused' as const, ...failure } } : { handle: null };
+      this.#change(
+        (progress, nowMs) => progress.settled(nowMs, at, outcome),
+        undefined,
+        () => {
+          if (!failure) this.#store.putOutput(frame, node, outputs);
+          else this.#keepError(frame, node);
+          this.#store.addSpend(frame, node, spend);
+        },
+      );
+      this.#reporter.node(frame, node);
+    }
+
+    /** What a wired error hands on. */
+    #keepError(frame: string, node: string): void {
+      const state = this.#store.frame(frame).nodes.get(node);
+      if (state?.status === 'failed' && this.#machine().plan.nodes.get(node)!.onError === 'error')
+        this.#store.putOutput(frame, node, { error: state.error });
     }
 
     // ---- nodes ----
@@ -329,12 +370,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           undefined,
           () => {
             pay();
-            if (
-              failure.reason !== 'over_budget' &&
-              plan.onError === 'error' &&
-              this.#store.frame(frame).nodes.get(node)?.status === 'failed'
-            )
-              this.#store.putOutput(frame, node, { error: this.#store.frame(frame).nodes.get(node)!.error });
+            this.#keepError(frame, node);
           },
         );
       } else if (plan.isMap) {

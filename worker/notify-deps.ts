@@ -3,11 +3,11 @@ import { connect } from 'cloudflare:sockets';
 import { wayOut } from './call-deps.ts';
 import { channelPlug } from './channels/registry.ts';
 import { mailServerOf } from './channels/smtp/server-url.ts';
-import type { ChannelDeps, MailSocket } from './domain/contracts/channel.ts';
-import type { Channel } from './domain/notify/channel.ts';
+import type { ChannelDeps, MailSocket, Target } from './domain/contracts/channel.ts';
+import type { Channel, ChannelType } from './domain/notify/channel.ts';
 import { MOST_TRIES, nextTryAt, retryAfterMs, type TryResult } from './domain/notify/retry.ts';
 import type { CoreServices } from './services.ts';
-import { changeChannel, findChannel, targetOf } from './store/channels.ts';
+import { changeChannel, findChannel, listChannels, targetOf } from './store/channels.ts';
 import { mayReach, PRIVATE } from './store/connections.ts';
 import { claimDelivery, finishTry, type Claimed } from './store/deliveries.ts';
 import { enqueueDeliveries } from './store/notices.ts';
@@ -68,6 +68,57 @@ async function tried(
     const text = error instanceof Error ? error.message : String(error);
     return { ok: false, permanent: false, code: null, text: `No answer: ${text}`.slice(0, MOST_ANSWER) };
   }
+}
+
+/** A message of a workflow to one receiver: one of the team's channels, or an address given in the workflow. */
+export interface DirectMessage {
+  teamId: string;
+  id: string;
+  channel: ChannelType;
+  to: string[];
+  subject: string;
+  body: string;
+}
+
+/** Makes one try of a direct message, outside the deliveries: whoever sends it decides what a failure means. */
+export function directMessages(services: CoreServices): (message: DirectMessage) => Promise<TryResult> {
+  const deps = channelDeps(services);
+  return async function send({ teamId, id, channel, to, subject, body }) {
+    const target = await targetNamed(services, { teamId, channel, to });
+    if (!target)
+      return given(`The team has no ${channelPlug(channel).label} channel "${to[0]}" that is switched on.`);
+    if (!mayReach(services, target.url)) return given(PRIVATE);
+    const nowMs = services.now();
+    const notice = {
+      id,
+      kind: 'workflow.message' as const,
+      level: 'info' as const,
+      title: subject,
+      text: body,
+      link: null,
+      data: {},
+      at: new Date(nowMs).toISOString(),
+    };
+    return await channelPlug(channel).send(
+      { deliveryId: id, notice, link: null, nowMs, last: true },
+      target,
+      deps,
+    );
+  };
+}
+
+async function targetNamed(
+  services: CoreServices,
+  { teamId, channel: type, to }: Pick<DirectMessage, 'teamId' | 'channel' | 'to'>,
+): Promise<Target | null> {
+  if (type === 'email') return { to, url: null, secrets: [] };
+  const [name = ''] = to;
+  if (/^https?:\/\//i.test(name)) return URL.canParse(name) ? { to: [], url: name, secrets: [] } : null;
+  const channels = await listChannels(services, teamId);
+  const found = channels.find(
+    (one) => one.type === type && one.enabled && (one.id === name || one.name === name),
+  );
+  return found ? await targetOf(services, found) : null;
 }
 
 const linkOf = ({ vars }: CoreServices, path: string | null): string | null =>

@@ -1,12 +1,20 @@
 /** What runs are made with: the services as the run's object and the node kinds ask for them. */
-import { err } from './domain/result.ts';
+import { WRITE_OPERATIONS, writableKinds } from './connectors/registry.ts';
+import { failureOfStatus, neverArrived } from './domain/call/arrival.ts';
+import { redact } from './domain/guard/redact.ts';
+import { err, ok } from './domain/result.ts';
 import type { RunDeps } from './domain/workflow/run.ts';
+import type { ActionDeps } from './nodes/action.ts';
+import type { NotifyDeps } from './nodes/notify.ts';
 import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
+import { directMessages } from './notify-deps.ts';
 import type { Services } from './services.ts';
+import { calledRun, callWorkflow, cancelRun } from './store/called-runs.ts';
 import { mayReach } from './store/connections.ts';
-import { readRows } from './store/data-sources.ts';
+import { findDataSource, readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
+import { runObject } from './store/run-object.ts';
 import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
 
@@ -18,6 +26,9 @@ export function runDeps(services: Services): RunDeps {
     fetch: providerDeps.fetch,
     listens: providerDeps.listens,
     mayReach: (url) => mayReach(services, url),
+    callWorkflow: (context, call) => callWorkflow(services, context, call),
+    notify: notifier(services),
+    ...writer(services),
   };
   return {
     now,
@@ -30,7 +41,65 @@ export function runDeps(services: Services): RunDeps {
     abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
     record: (record) => recordRun(env.DB, record, now()),
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
+    calledRun: (executionId) => calledRun(services, executionId),
+    tellCaller: (callerId, executionId) => runObject(env, callerId).called(executionId),
+    cancelRun: (executionId) => cancelRun(services, executionId),
     publish: (teamId, message) => team(teamId).publish(message),
+  };
+}
+
+/** What a try of a message means for the node that sends it (engine.md rule 5). */
+function notifier(services: Services): NotifyDeps['notify'] {
+  const send = directMessages(services);
+  return async function notify(message) {
+    const failed = (reason: 'refused' | 'not_sent' | 'unknown', text: string) =>
+      err({ reason, message: redact(text) });
+    try {
+      const result = await send(message);
+      if (result.ok) return ok({ id: message.id });
+      const text = result.code === null ? result.text : `It answered ${result.code}: ${result.text}`;
+      if (result.permanent) return failed('refused', text);
+      // SMTP: a 4xx is "not now" before anything was taken
+      const mailed = message.channel === 'email' && result.code !== null && result.code < 500;
+      const reason = result.code === null ? 'unknown' : mailed ? 'not_sent' : failureOfStatus(result.code);
+      const retryAfterMs = result.retryAfterMs ?? undefined;
+      return err({ reason, message: redact(text), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      return failed(
+        error instanceof Error && neverArrived(error) ? 'not_sent' : 'unknown',
+        `No answer: ${text}`,
+      );
+    }
+  };
+}
+
+/** The write operations of connectors (worker/connectors/registry.ts), found by the kind of the data source. */
+function writer({ db, providerDeps, vars }: Services): ActionDeps {
+  const refused = (field: string, message: string) => err({ reason: 'refused' as const, field, message });
+  return {
+    writableKinds,
+    async write({ teamId, idempotencyKey, signal }, { dataSourceId, operation, params }) {
+      const source = await findDataSource(db, teamId, dataSourceId);
+      if (!source) return refused('dataSourceId', `there is no data source "${dataSourceId}"`);
+      const found = WRITE_OPERATIONS.find(
+        ({ sourceKind, name }) => sourceKind === source.kind && name === operation,
+      );
+      if (!found) return refused('operation', `"${source.name}" has no operation "${operation}"`);
+      const parsed = found.paramsSchema.safeParse(params);
+      if (!parsed.success) {
+        const issue = parsed.error.issues[0]!;
+        return refused(`params.${issue.path.join('.')}`, issue.message);
+      }
+      const reach = (url: string) => mayReach({ vars }, url);
+      return await found.write(parsed.data, source, {
+        teamId,
+        idempotencyKey,
+        signal,
+        fetch: providerDeps.fetch,
+        mayReach: reach,
+      });
+    },
   };
 }
 

@@ -21,6 +21,8 @@ export function nodeContext(more: Partial<NodeContext> = {}): NodeContext {
     inputs: {},
     nowMs: Date.parse('2026-11-27T12:00:00.000Z'),
     depth: 0,
+    pins: {},
+    callers: [],
     expressions: evaluators,
     budgetNanoUsd: null,
     tags: [],

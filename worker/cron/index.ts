@@ -4,10 +4,11 @@ import { sweepCachedAnswers } from '../store/cached-answers.ts';
 import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
+import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
-import { sweepExecutions, sweepLines } from './sweeper.ts';
+import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -15,8 +16,11 @@ const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
+    // first: people look at the clock
+    fireSchedules,
     sweepExecutions,
     sweepLines,
+    sweepOrphans,
     tickTeams,
     bookUnbooked,
     sweepDeliveries,

@@ -1,6 +1,7 @@
 /** Finds runs nobody looked after - a lost message, a lost alarm - and enqueues them again (engine.md rule 3). */
 import type { Services } from '../services.ts';
 import { enqueueExecutions } from '../store/execution-queue.ts';
+import { cancelRun, orphans } from '../store/called-runs.ts';
 import { grantSlots, workflowsWithLines } from '../store/slots.ts';
 import { lateExecutions } from '../store/executions.ts';
 
@@ -17,4 +18,11 @@ export async function sweepLines({ env, db, now }: Services): Promise<number> {
   const workflows = await workflowsWithLines(db, now(), AT_ONCE);
   for (const id of workflows) await grantSlots(env, id, now());
   return workflows.length;
+}
+
+/** Runs whose caller ended without them: nobody waits for what they would give. */
+export async function sweepOrphans(services: Services): Promise<number> {
+  const left = await orphans(services, AT_ONCE);
+  for (const id of left) await cancelRun(services, id);
+  return left.length;
 }

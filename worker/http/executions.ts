@@ -4,13 +4,14 @@ import type { Context } from 'hono';
 import { EXECUTION_STATUSES, NODE_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
 import type { RunOrder, RunView } from '../domain/workflow/run.ts';
 import { findExecution, listExecutions, loadOrders, type ExecutionRow } from '../store/executions.ts';
+import { resumeCalled } from '../store/called-runs.ts';
 import { runObject } from '../store/run-object.ts';
 import { startRun } from '../store/start-run.ts';
 import { findVersion, findWorkflow } from '../store/workflows.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, newRoutes, optionalJsonBody, pageOf, pageQuery, type AppEnv } from './routes.ts';
-import { idParam, noWorkflow, requireRunnable } from './workflows.ts';
+import { idParam, noWorkflow, requirePins, requireRunnable } from './workflows.ts';
 
 const MAX_INPUT_CHARS = 1_000_000;
 const status = z.enum(EXECUTION_STATUSES);
@@ -147,6 +148,7 @@ export const executions = newRoutes()
       const pinned = number === null ? null : await findVersion(db, actor.teamId, id, number);
       const definition = pinned?.body ?? row.draft;
       if (!pinned) requireRunnable(definition);
+      const pins = await requirePins(db, actor.teamId, { workflowId: id, definition });
       const started = await startRun(c.get('services'), {
         teamId: actor.teamId,
         workflowId: id,
@@ -158,6 +160,7 @@ export const executions = newRoutes()
         keyId: actor.keyId,
         memberId: actor.memberId,
         groupIds: actor.groupIds,
+        pins,
       });
       if (!started.ok) throw new Refused(started.error);
       return c.json({ executionId: started.value.executionId, status: 'queued' as const }, 202);
@@ -269,9 +272,8 @@ export const executions = newRoutes()
       const { id } = c.req.valid('param');
       const order = await orderOf(c, id);
       const { budgetNanoUsd } = c.req.valid('json');
-      return c.json(
-        { executionId: id, status: await runObject(c.env, id).resume(order, { budgetNanoUsd }) },
-        200,
-      );
+      const status = await runObject(c.env, id).resume(order, { budgetNanoUsd });
+      await resumeCalled(c.get('services'), id);
+      return c.json({ executionId: id, status }, 200);
     },
   );

@@ -3,7 +3,11 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Issue } from '../domain/refusal.ts';
 import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
 import { checkDefinition } from '../domain/workflow/graph.ts';
-import { evaluators, nodeKinds } from '../nodes/registry.ts';
+import { writableKinds } from '../connectors/registry.ts';
+import type { Pins } from '../domain/workflow/run.ts';
+import { evaluators, MAX_CALL_DEPTH, nodeKinds } from '../nodes/registry.ts';
+import type { Db } from '../services.ts';
+import { needsOf } from '../store/needs.ts';
 import {
   deleteWorkflow,
   findWorkflow,
@@ -12,8 +16,11 @@ import {
   listWorkflows,
   publishDraft,
   saveDraft,
+  unpublish,
   type WorkflowRow,
 } from '../store/workflows.ts';
+import { audit } from '../store/audit.ts';
+import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
@@ -70,10 +77,25 @@ const versionSchema = z
   .openapi('WorkflowVersion');
 
 /** A workflow as it is answered: the draft's fields flat, beside what is known of it. */
-function shown(row: WorkflowRow) {
-  const { draft, teamId: _, ...rest } = row;
+async function shown(db: Db, row: WorkflowRow) {
+  const { draft, teamId, ...rest } = row;
   const { problems } = checkDefinition(draft, nodeKinds, evaluators);
-  return { ...rest, ...draft, problems };
+  const { issues } = await needs(db, teamId, { workflowId: row.id, definition: draft });
+  return { ...rest, ...draft, problems: [...problems, ...issues] };
+}
+
+const needs = (db: Db, teamId: string, of: { workflowId: string | null; definition: Definition }) =>
+  needsOf(db, { teamId, ...of, maxDepth: MAX_CALL_DEPTH, writableKinds: writableKinds() });
+
+/** Refuses (422) a definition that calls what cannot be called now; answers what its run is pinned to. */
+export async function requirePins(
+  db: Db,
+  teamId: string,
+  of: { workflowId: string | null; definition: Definition },
+): Promise<Pins> {
+  const { pins, issues } = await needs(db, teamId, of);
+  if (issues.length > 0) throw new Refused({ reason: 'invalid', issues });
+  return pins;
 }
 
 /** Refuses (422) a definition whose structure is broken; answers what a draft still lacks. */
@@ -131,7 +153,7 @@ export const workflows = newRoutes()
         draft,
         at: new Date(now()).toISOString(),
       });
-      return c.json(shown(row), 201);
+      return c.json(await shown(db, row), 201);
     },
   )
   .openapi(
@@ -144,9 +166,10 @@ export const workflows = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const row = await findWorkflow(c.get('services').db, c.get('actor').teamId, id);
+      const { db } = c.get('services');
+      const row = await findWorkflow(db, c.get('actor').teamId, id);
       if (!row) throw noWorkflow(id);
-      return c.json(shown(row), 200);
+      return c.json(await shown(db, row), 200);
     },
   )
   .openapi(
@@ -172,7 +195,7 @@ export const workflows = newRoutes()
         revision: draftRevision,
         at: new Date(now()).toISOString(),
       });
-      if (saved.ok) return c.json(shown(saved.value), 200);
+      if (saved.ok) return c.json(await shown(db, saved.value), 200);
       if (saved.error === 'not_found') throw noWorkflow(id);
       throw new Refused({
         reason: 'conflict',
@@ -205,17 +228,48 @@ export const workflows = newRoutes()
     async (c) => {
       const { id } = c.req.valid('param');
       const { note = '' } = c.req.valid('json');
-      const { db, now } = c.get('services');
+      const { db, now, newId } = c.get('services');
       const actor = c.get('actor');
       const row = await findWorkflow(db, actor.teamId, id);
       if (!row) throw noWorkflow(id);
       requireRunnable(row.draft);
+      await requirePins(db, actor.teamId, { workflowId: id, definition: row.draft });
       const version = await publishDraft(db, row, {
         author: actor.userId ?? actor.keyId ?? '',
         note,
         at: new Date(now()).toISOString(),
+        newId,
       });
       return c.json({ workflowId: id, version }, 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/unpublish',
+      summary: 'Take the published version out of use',
+      description:
+        'Schedules end and its webhook starts nothing any more. Versions and runs that go on stay; publish again to go back into use.',
+      ...optionalJsonBody(z.strictObject({}), { params: idParam }),
+      responses: answers(200, 'Nothing is published now.', z.object({ workflowId: z.string() })),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const services = c.get('services');
+      const { teamId } = c.get('actor');
+      const row = await findWorkflow(services.db, teamId, id);
+      if (!row) throw noWorkflow(id);
+      const at = new Date(services.now()).toISOString();
+      if (!(await unpublish(services.db, { teamId, workflowId: id, at })))
+        throw new Refused({ reason: 'conflict', message: 'The workflow has no published version.' });
+      await audit(services, {
+        ...byCaller(c),
+        action: 'workflow.unpublish',
+        target: id,
+        before: { publishedVersion: row.publishedVersion },
+        after: { publishedVersion: null },
+      });
+      return c.json({ workflowId: id }, 200);
     },
   )
   .openapi(

@@ -11,7 +11,7 @@ export const delay = defineNode({
   label: 'Delay',
   description: 'Waits for a while or until an instant, then hands on its input.',
   category: 'logic',
-  icon: 'timer',
+  icon: 'clock',
   configSchema: z
     .strictObject({
       ms: z.int().min(0).max(LONGEST_WAIT_MS, TOO_LONG).optional(),

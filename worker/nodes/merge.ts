@@ -8,7 +8,7 @@ export const merge = defineNode({
   label: 'Merge',
   description: 'Joins branches: waits for all of them, or goes on with the first one that arrives.',
   category: 'logic',
-  icon: 'merge',
+  icon: 'git-merge',
   configSchema: z.strictObject({ mode: z.enum(['all', 'any']) }),
   defaultConfig: { mode: 'all' },
   expressionFields: [],

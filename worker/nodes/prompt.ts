@@ -105,6 +105,7 @@ export const prompt = defineNode({
         executionId: context.executionId,
         nodeId: context.nodeId,
         tags: context.tags,
+        ...(context.callers.length > 0 ? { callers: context.callers } : {}),
         ...(context.keyId ? { keyId: context.keyId } : {}),
         ...(context.memberId ? { memberId: context.memberId } : {}),
         ...(context.groupIds.length > 0 ? { groupIds: context.groupIds } : {}),

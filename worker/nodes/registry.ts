@@ -1,5 +1,6 @@
 /** Every node kind. A kind is one file in this folder, one line here and one test that calls tests/contracts/node.ts. */
 import type { NodeType } from '../domain/contracts/node.ts';
+import { action, type ActionDeps } from './action.ts';
 import { approval } from './approval.ts';
 import { condition } from './condition.ts';
 import { dataSource, type DataSourceDeps } from './data-source.ts';
@@ -7,14 +8,16 @@ import { delay } from './delay.ts';
 import { http, type HttpDeps } from './http.ts';
 import { map } from './map.ts';
 import { merge } from './merge.ts';
+import { notify, type NotifyDeps } from './notify.ts';
 import { output } from './output.ts';
 import { prompt, type PromptDeps } from './prompt.ts';
 import { switchNode } from './switch.ts';
 import { transform } from './transform.ts';
 import { trigger } from './trigger.ts';
+import { workflowNode, type CallWorkflowDeps } from './workflow.ts';
 
 /** What the kinds need from outside, all together. */
-export type NodeDeps = DataSourceDeps & PromptDeps & HttpDeps;
+export type NodeDeps = DataSourceDeps & PromptDeps & HttpDeps & ActionDeps & NotifyDeps & CallWorkflowDeps;
 
 export const NODE_TYPES = [
   trigger,
@@ -28,6 +31,9 @@ export const NODE_TYPES = [
   transform,
   delay,
   approval,
+  workflowNode,
+  action,
+  notify,
   output,
 ] as const;
 export type NodeKind = (typeof NODE_TYPES)[number]['kind'];
@@ -38,3 +44,4 @@ export const nodeKinds: ReadonlyMap<string, NodeType> = new Map(
 );
 
 export { evaluators } from './expressions.ts';
+export { MAX_CALL_DEPTH } from './workflow.ts';

@@ -22,7 +22,7 @@ export const switchNode = defineNode({
   label: 'Switch',
   description: 'Goes on at the first case whose expression is true, else at "default".',
   category: 'logic',
-  icon: 'split',
+  icon: 'route',
   configSchema: z.strictObject({
     cases: z
       .array(caseSchema)

@@ -1,5 +1,6 @@
 /** Index rows of executions: written before anything is enqueued, brought up to date by the run's object, which owns the state. */
 import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
+import type { Caller } from '../domain/budget/budget.ts';
 import type { Definition } from '../domain/workflow/definition.ts';
 import type { RunOrder, RunRecord } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
@@ -31,8 +32,10 @@ export async function insertExecution(
   const insert = db.insert(execution).values({ ...row, input: inputRef ? null : row.input, inputRef });
   const known = `${row.teamId}/${row.definitionHash}`;
   if (row.parentExecutionId && row.parentKey) return await insertChild(db, insert, row);
+  // whoever starts it again under the same id (a fire, an event that is told twice) finds it started
+  const once = insert.onConflictDoNothing({ target: execution.id });
   if (stored.has(known)) {
-    await insert;
+    await once;
     return row.id;
   }
   await db.batch([
@@ -40,7 +43,7 @@ export async function insertExecution(
       .insert(definition)
       .values({ teamId: row.teamId, hash: row.definitionHash, body, createdAt: row.createdAt })
       .onConflictDoNothing(),
-    insert,
+    once,
   ]);
   if (stored.size > 10_000) stored.clear();
   stored.add(known);
@@ -144,11 +147,27 @@ export async function loadOrders(
         ? {}
         : { slotUntilMs: row.slotUntil === null ? null : Date.parse(row.slotUntil) }),
       ...(row.pins ? { pins: row.pins } : {}),
-      ...(row.parentExecutionId ? { parentExecutionId: row.parentExecutionId } : {}),
+      ...(row.parentExecutionId ? { callers: await callersOf(db, row.parentExecutionId) } : {}),
       ...(row.replayOf ? { replay: { executionId: row.replayOf, fromNodeId: row.fromNodeId } } : {}),
     });
   }
   return orders;
+}
+
+/** The executions around one that was called, nearest first, and what each may spend. */
+async function callersOf(db: Db, nearest: string): Promise<Caller[]> {
+  const callers: Caller[] = [];
+  for (let id: string | null = nearest; id !== null;) {
+    const row: { budgetNanoUsd: number | null; parentExecutionId: string | null } | undefined =
+      await db.query.execution.findFirst({
+        columns: { budgetNanoUsd: true, parentExecutionId: true },
+        where: eq(execution.id, id),
+      });
+    if (!row) break;
+    callers.push({ executionId: id, limitNanoUsd: row.budgetNanoUsd });
+    id = row.parentExecutionId;
+  }
+  return callers;
 }
 
 /**

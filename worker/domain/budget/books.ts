@@ -114,8 +114,7 @@ export class Books {
     const scopes = scopesOf(request.subject, request.model);
     this.#makeFromDefaults(scopes, nowMs);
     const standings: Standing[] = this.#linesOf(scopes.map(scopeKey), nowMs);
-    const own = this.#executionStanding(request);
-    const verdict = judge(own ? [...standings, own] : standings, request);
+    const verdict = judge([...standings, ...this.#executionStandings(request)], request);
     // A hold that ran out must not refuse anybody, even when the alarm that ends it is late (B06).
     if (!verdict.ok) return this.expire(nowMs) > 0 ? this.reserve(request, nowMs) : verdict;
 
@@ -316,21 +315,24 @@ export class Books {
     }
   }
 
-  #executionStanding(request: ReserveRequest): Standing | null {
-    const limitNanoUsd = request.executionLimitNanoUsd ?? null;
-    if (limitNanoUsd === null) return null;
-    const scope: Scope = { type: 'execution', id: request.subject.executionId ?? request.runId };
-    return {
-      budgetId: null,
-      scope,
-      policy: 'block',
-      limitNanoUsd,
-      maxTokensPerRun: null,
-      maxCostPerRunNanoUsd: null,
-      spentNanoUsd: this.#journal.spent(scopeKey(scope), 0, null),
-      heldNanoUsd: this.#heldByScope.get(scopeKey(scope)) ?? 0,
-      resetsAtMs: null,
-    };
+  /** The hard limits of the execution itself, and of those that called it. */
+  #executionStandings({ subject, runId, executionLimitNanoUsd }: ReserveRequest): Standing[] {
+    const own = { executionId: subject.executionId ?? runId, limitNanoUsd: executionLimitNanoUsd ?? null };
+    return [own, ...(subject.callers ?? [])].flatMap(({ executionId, limitNanoUsd }) => {
+      if (limitNanoUsd === null) return [];
+      const scope: Scope = { type: 'execution', id: executionId };
+      return {
+        budgetId: null,
+        scope,
+        policy: 'block',
+        limitNanoUsd,
+        maxTokensPerRun: null,
+        maxCostPerRunNanoUsd: null,
+        spentNanoUsd: this.#journal.spent(scopeKey(scope), 0, null),
+        heldNanoUsd: this.#heldByScope.get(scopeKey(scope)) ?? 0,
+        resetsAtMs: null,
+      };
+    });
   }
 
   #makeFromDefaults(scopes: readonly Scope[], nowMs: number): void {

@@ -65,7 +65,15 @@ export interface CallSubject {
   workflowId?: string;
   executionId?: string;
   nodeId?: string;
+  /** executions that called this one, each with its own hard limit: what is spent here is spent by them, too */
+  callers?: Caller[];
   tags: string[];
+}
+
+export interface Caller {
+  executionId: string;
+  /** null = none */
+  limitNanoUsd: number | null;
 }
 
 export interface ReserveRequest {

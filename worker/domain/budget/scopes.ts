@@ -22,6 +22,7 @@ export function scopesOf(subject: CallSubject, model: string): Scope[] {
     one('prompt_version', promptVersionId(subject.promptId, subject.promptVersion));
   one('workflow', subject.workflowId);
   one('execution', subject.executionId);
+  for (const { executionId } of subject.callers ?? []) one('execution', executionId);
   for (const id of new Set(subject.groupIds)) one('group', id);
   for (const tag of new Set(subject.tags)) one('tag', tag);
   return scopes;

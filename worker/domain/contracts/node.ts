@@ -5,7 +5,9 @@
 import type { z } from 'zod';
 import type { Issue, Refusal } from '../refusal.ts';
 import type { Result } from '../result.ts';
+import type { Caller } from '../budget/budget.ts';
 import type { Expressions } from '../workflow/expression.ts';
+import type { Pins } from '../workflow/run.ts';
 import type { NodeWait } from '../workflow/state.ts';
 
 /** engine.md rule 5. `refused` = no retry, `not_sent` = safe to retry, `unknown` = may have happened, `over_budget` = pause the run. */
@@ -92,6 +94,10 @@ export interface NodeContext<Deps = unknown> {
   nowMs: number;
   /** workflows around this one: 0 = nobody called it */
   depth: number;
+  /** definitions of the workflows it may call, as they were when the run began */
+  pins: Pins;
+  /** executions around this one, with what each may spend: theirs is spent, too */
+  callers: Caller[];
   /** evaluates the kind's own expression fields */
   expressions: Expressions;
   /** what the run may still spend of its own budget is judged against this; null = none */

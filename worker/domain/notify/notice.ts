@@ -10,7 +10,7 @@ export const NOTICE_KINDS = [
   { kind: 'budget.projected_exhaustion', label: 'A budget is expected to run out' },
   { kind: 'spend.unusual', label: 'Unusual spend' },
 ] as const;
-export type NoticeKind = (typeof NOTICE_KINDS)[number]['kind'] | 'channel.test';
+export type NoticeKind = (typeof NOTICE_KINDS)[number]['kind'] | 'channel.test' | 'workflow.message';
 
 /** What a channel can be told to take: all kinds but its own test, which always goes out. */
 export const NOTICE_KIND_NAMES = NOTICE_KINDS.map(({ kind }) => kind) as [
@@ -20,7 +20,8 @@ export const NOTICE_KIND_NAMES = NOTICE_KINDS.map(({ kind }) => kind) as [
 
 export const noticeSchema = z.object({
   id: z.string(),
-  kind: z.enum([...NOTICE_KIND_NAMES, 'channel.test']),
+  /** the last two go to one receiver, whatever channels are set to */
+  kind: z.enum([...NOTICE_KIND_NAMES, 'channel.test', 'workflow.message']),
   level: z.enum(NOTICE_LEVELS),
   /** one line */
   title: z.string(),

@@ -1,5 +1,7 @@
 /** What passes between a run's object and the rest of the house: the order it starts from, what it reports, what it is asked. */
+import type { Caller } from '../budget/budget.ts';
 import type { LiveMessage } from '../budget/team.ts';
+import type { NodeSpend } from '../contracts/node.ts';
 import type { Definition } from './definition.ts';
 import type { Expressions } from './expression.ts';
 import type { NodeKinds } from './graph.ts';
@@ -28,8 +30,8 @@ export interface RunOrder {
   slotUntilMs?: number | null;
   /** definitions of the workflows it may call, pinned when it began */
   pins?: Pins;
-  /** who called it */
-  parentExecutionId?: string;
+  /** who called it, and who called them: nearest first, with what each may spend */
+  callers?: Caller[];
   /** whose results it takes over, and from which node on it runs anew; null = from what had not succeeded */
   replay?: { executionId: string; fromNodeId: string | null };
 }
@@ -110,6 +112,15 @@ export interface RunView {
   nextCursor: string | null;
 }
 
+/** How an execution ended that another one called. */
+export interface CalledRun {
+  /** null = well */
+  failure: { message: string } | null;
+  /** by output node: its value, or those of all items in their order */
+  outputs: Record<string, unknown>;
+  spend: NodeSpend;
+}
+
 /** A node of a run: inside maps with the indexes of its items, outermost first. */
 export interface NodePlace {
   nodeId: string;
@@ -135,6 +146,8 @@ export interface RunObject {
   review(
     answer: NodePlace & { decision: 'done' | 'retry'; output?: unknown },
   ): Promise<Result<ExecutionStatus, NotDecided>>;
+  /** An execution that this one called has ended. */
+  called(executionId: string): Promise<void>;
   /** Looks after what is due and what was lost; false when the run has not begun. */
   poke(): Promise<boolean>;
 }
@@ -155,5 +168,10 @@ export interface RunDeps {
   record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
   /** gives free slots of this workflow to those who stand in line */
   grantSlots(workflowId: string): Promise<unknown>;
+  /** how an execution stands that this one called; null while it goes */
+  calledRun(executionId: string): Promise<CalledRun | null>;
+  /** tells the execution that called this one that it has ended; may be lost */
+  tellCaller(callerId: string, executionId: string): Promise<void>;
+  cancelRun(executionId: string): Promise<void>;
   publish(teamId: string, message: LiveMessage): Promise<void>;
 }
