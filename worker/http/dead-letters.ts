@@ -24,11 +24,9 @@ const letterSchema = z
   .object({
     id: z.string(),
     kind: z.enum(LETTER_KINDS),
-    subject: z
-      .string()
-      .openapi({
-        description: 'what it is about: an execution, a schedule and its fire, a workflow and the event',
-      }),
+    subject: z.string().openapi({
+      description: 'what it is about: an execution, a schedule and its fire, a workflow and the event',
+    }),
     workflowId: z.string().nullable(),
     reason: z.string(),
     message: z.string(),
