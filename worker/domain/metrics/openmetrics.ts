@@ -12,9 +12,9 @@ export interface Family {
 const escaped = (text: string) =>
   text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
-function sampleLine(name: string, { labels = {}, suffix = '', value }: Family['samples'][number]): string {
+function sampleLine(name: string, { labels = {}, suffix, value }: Family['samples'][number]): string {
   const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
-  return `${name}${suffix}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
+  return `${name}${suffix ?? ''}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
 }
 
 export function openMetrics(families: readonly Family[]): string {
