@@ -10,6 +10,7 @@ import { retainLedgers } from './retain-ledgers.ts';
 import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
+import { tellOfRuns } from './tell-of-runs.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -24,6 +25,7 @@ export async function everyMinute(services: Services): Promise<void> {
     sweepOrphans,
     tickTeams,
     bookUnbooked,
+    tellOfRuns,
     sweepDeliveries,
     watchSpend,
     proveLedgers,
