@@ -15,6 +15,7 @@ afterAll(async () => {
 
 const RUNS = 1_000;
 const SLOTS = 5;
+const SENDERS = 8;
 
 describe('1,000 runs of a workflow that takes five at a time', () => {
   it('stand in line, begin in their order, and all end, never more than five at once', async () => {
@@ -31,11 +32,13 @@ describe('1,000 runs of a workflow that takes five at a time', () => {
       ],
       settings: { maxConcurrent: SLOTS },
     });
-    // One after the other, so that their order is known.
     const ids: string[] = [];
-    for (let n = 0; n < RUNS; n++) ids.push(await trigger(server, workflowId, { n }));
-    const seen = new Set((await server.api('GET', `/api/executions/${ids.at(-1)}`)).body.status);
-    expect(['queued', 'running', 'completed']).toContain([...seen].join(''));
+    let next = 0;
+    await Promise.all(
+      Array.from({ length: SENDERS }, async () => {
+        while (next < RUNS) ids.push(await trigger(server, workflowId, { n: next++ }));
+      }),
+    );
     await eventually(
       async () => new Set(effects.effects.map(({ body }) => body.n)).size,
       (count) => count === RUNS,
@@ -47,8 +50,8 @@ describe('1,000 runs of a workflow that takes five at a time', () => {
         ({ body }) => body.status === 'completed',
       );
     expect(effects.mostAtOnce()).toBeLessThanOrEqual(SLOTS);
-    // Each began when at most four before it were still on their way.
-    effects.effects.forEach(({ body }, at) => expect(Math.abs(body.n - at)).toBeLessThan(SLOTS));
+    // In the order in which they were accepted, as far as who sent them can know it.
+    effects.effects.forEach(({ body }, at) => expect(Math.abs(body.n - at)).toBeLessThan(SLOTS + SENDERS));
     await effects.close();
   }, 600_000);
 });
