@@ -245,6 +245,9 @@ export class WorkflowEditor {
   setConfig(id: string, patch: Record<string, unknown>): void {
     this.#change(edit.setConfig(this.flow, id, patch), `config ${id} ${Object.keys(patch).join()}`);
   }
+  setCases(id: string, cases: Parameters<typeof edit.setCases>[2]): void {
+    this.#change(edit.setCases(this.flow, id, cases), `cases ${id} ${cases.length}`);
+  }
   setNode(id: string, patch: Parameters<typeof edit.setNode>[2]): void {
     this.#change(edit.setNode(this.flow, id, patch), `node ${id} ${Object.keys(patch).join()}`);
   }
