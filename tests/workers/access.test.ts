@@ -82,6 +82,7 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   { path: '/v1beta/models/:name', make: async (a) => ({ name: (await modelOf(a)).model! }) },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
   { path: '/api/executions/:id', make: executionOf },
+  { path: '/api/schedules/:id', make: scheduleOf },
   {
     path: '/api/data-sources/:id',
     make: async (a) => ({ id: await created(a, '/api/data-sources?name=Walked&kind=json', [{ a: 1 }]) }),
@@ -146,6 +147,14 @@ async function executionOf(team: Team): Promise<Record<string, string>> {
   const id = await created(team, '/api/workflows', workflow);
   const triggered = await team.fetch(`/api/workflows/${id}/trigger`, { method: 'POST' });
   return { id: ((await triggered.json()) as { executionId: string }).executionId };
+}
+
+async function scheduleOf(team: Team): Promise<Record<string, string>> {
+  const config = { on: 'schedule', cron: '0 8 * * *', timeZone: 'UTC' };
+  const nodes = [{ id: 'start', kind: 'trigger', config }];
+  const id = await created(team, '/api/workflows', { ...workflow, nodes });
+  await team.fetch(`/api/workflows/${id}/publish`, { method: 'POST' });
+  return { id: await firstId(team, `/api/schedules?workflowId=${id}`) };
 }
 
 /** A model that only this team's connection lists. */

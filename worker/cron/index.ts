@@ -4,6 +4,7 @@ import { sweepCachedAnswers } from '../store/cached-answers.ts';
 import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
+import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
@@ -15,6 +16,8 @@ const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
+    // first: people look at the clock
+    fireSchedules,
     sweepExecutions,
     sweepLines,
     sweepOrphans,

@@ -38,6 +38,7 @@ import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
 import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
+import { schedules } from './schedules.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
@@ -111,6 +112,7 @@ export function createApp() {
     .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', schedules)
     .route('/', workflowEstimate)
     .route('/', executions)
     .route('/', decisions)

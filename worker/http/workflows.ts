@@ -16,8 +16,11 @@ import {
   listWorkflows,
   publishDraft,
   saveDraft,
+  unpublish,
   type WorkflowRow,
 } from '../store/workflows.ts';
+import { audit } from '../store/audit.ts';
+import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
@@ -225,7 +228,7 @@ export const workflows = newRoutes()
     async (c) => {
       const { id } = c.req.valid('param');
       const { note = '' } = c.req.valid('json');
-      const { db, now } = c.get('services');
+      const { db, now, newId } = c.get('services');
       const actor = c.get('actor');
       const row = await findWorkflow(db, actor.teamId, id);
       if (!row) throw noWorkflow(id);
@@ -235,8 +238,38 @@ export const workflows = newRoutes()
         author: actor.userId ?? actor.keyId ?? '',
         note,
         at: new Date(now()).toISOString(),
+        newId,
       });
       return c.json({ workflowId: id, version }, 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/unpublish',
+      summary: 'Take the published version out of use',
+      description:
+        'Schedules end and its webhook starts nothing any more. Versions and runs that go on stay; publish again to go back into use.',
+      ...optionalJsonBody(z.strictObject({}), { params: idParam }),
+      responses: answers(200, 'Nothing is published now.', z.object({ workflowId: z.string() })),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const services = c.get('services');
+      const { teamId } = c.get('actor');
+      const row = await findWorkflow(services.db, teamId, id);
+      if (!row) throw noWorkflow(id);
+      const at = new Date(services.now()).toISOString();
+      if (!(await unpublish(services.db, { teamId, workflowId: id, at })))
+        throw new Refused({ reason: 'conflict', message: 'The workflow has no published version.' });
+      await audit(services, {
+        ...byCaller(c),
+        action: 'workflow.unpublish',
+        target: id,
+        before: { publishedVersion: row.publishedVersion },
+        after: { publishedVersion: null },
+      });
+      return c.json({ workflowId: id }, 200);
     },
   )
   .openapi(
