@@ -107,6 +107,7 @@ export class RunReporter {
         endedAt: ended && more ? null : iso(run.endedMs),
         wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
         holdsSlot: typeof run.slotUntilMs === 'number',
+        questions: this.#store.questionCount(),
         outputs: outputs.map(({ output }) => output),
       };
       const { slotUntilMs } = await this.#deps.record(record);

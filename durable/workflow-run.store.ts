@@ -42,11 +42,14 @@ const VERSIONS = [
   `ALTER TABLE node ADD COLUMN wait TEXT;
    ALTER TABLE map DROP COLUMN in_doubt;
    CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
+  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
 ];
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
 const LIVE_FRAMES = 1_000;
+/** a node `n` that waits for a person; each half is answered by an index of its own */
+const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
 type Row = Record<string, string | number | null>;
 const parse = <T>(text: string | number | null): T | null =>
@@ -472,6 +475,19 @@ export class WorkflowRunStore implements ProgressState {
       node,
     )[0];
     return row ? String(row.text) : null;
+  }
+  questionCount(): number {
+    return Number(this.#all(`SELECT count(*) AS n FROM node n WHERE ${ASKS}`)[0]!.n);
+  }
+  questions(limit: number): NodeView[] {
+    return this.#all(
+      `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
+       WHERE ${ASKS} ORDER BY n.started_ms, n.item LIMIT ?`,
+      limit,
+    ).map((row) => {
+      const { frame: _, ...view } = this.#view(row);
+      return view;
+    });
   }
   counts(): Record<string, Partial<Record<NodeStatus, number>>> {
     const counts: Record<string, Partial<Record<NodeStatus, number>>> = {};

@@ -11,6 +11,7 @@ import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
 import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
 import type {
   NodePlace,
+  NodeView,
   NotDecided,
   RunDeps,
   RunObject,
@@ -83,6 +84,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { status } = this.#store.run();
       if (ENDED.includes(status) || status === 'paused_budget') await this.#reporter.report();
       return runView(this.#store, this.#machine().plan, page);
+    }
+
+    async questions(limit: number): Promise<NodeView[]> {
+      return this.#store.order() ? this.#store.questions(limit) : [];
     }
 
     async cancel(order: RunOrder) {

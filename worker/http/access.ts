@@ -59,6 +59,7 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/executions/:id/cancel': 'run.create',
   'POST /api/executions/:id/pause': 'run.create',
   'POST /api/executions/:id/resume': 'run.create',
+  'GET /api/decisions': 'workflow.read',
   'POST /api/executions/:id/approvals/:nodeId': 'run.decide',
   'POST /api/executions/:id/reviews/:nodeId': 'run.decide',
   'GET /api/outputs': 'workflow.read',

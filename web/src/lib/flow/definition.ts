@@ -77,12 +77,12 @@ export interface JsonSchema {
 export const nodeById = (flow: FlowDefinition, id: string): FlowNode | undefined =>
   flow.nodes.find((node) => node.id === id);
 
-/** The outputs a node's edges may hang on: its kind's own, and `error` where failures are wired. Empty: one unnamed output. */
+/** The outputs a node's edges may hang on: its kind's own, and `error` where failures are wired. Empty: one unnamed output, which beside others is ''. */
 export function handlesOf(node: FlowNode, types: readonly NodeTypeInfo[]): string[] {
   const fixed = types.find((type) => type.kind === node.kind)?.handles ?? [];
   // a switch has a way on per case, before its default
   const own = node.kind === 'switch' ? [...casesOf(node).map(({ name }) => name), ...fixed] : fixed;
-  return node.onError === 'error' ? [...own, 'error'] : [...own];
+  return node.onError === 'error' ? [...(own.length ? own : ['']), 'error'] : [...own];
 }
 
 export interface SwitchCase {
