@@ -7,8 +7,10 @@ import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
+import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
+import { tellOfRuns } from './tell-of-runs.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -23,12 +25,14 @@ export async function everyMinute(services: Services): Promise<void> {
     sweepOrphans,
     tickTeams,
     bookUnbooked,
+    tellOfRuns,
     sweepDeliveries,
     watchSpend,
     proveLedgers,
     retainLedgers,
     sweepCachedAnswers,
     sweepKeptAnswers,
+    sweepEvents,
   };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>

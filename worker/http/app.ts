@@ -8,6 +8,7 @@ import { authenticate } from './auth.ts';
 import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
 import { connectionDependents } from './connection-dependents.ts';
 import { dataSources } from './data-sources.ts';
+import { deadLetters } from './dead-letters.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
 import { decisions } from './decisions.ts';
@@ -20,6 +21,7 @@ import { responsesGateway } from './gateway/openai-responses.ts';
 import { guardrailRoutes } from './guardrails.ts';
 import { groups } from './groups.ts';
 import { health } from './health.ts';
+import { hooks } from './hooks.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
@@ -30,6 +32,7 @@ import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { modelRoutes } from './model-routes.ts';
+import { metrics } from './metrics.ts';
 import { models } from './models.ts';
 import { notificationChannels } from './notification-channels.ts';
 import { outputs } from './outputs.ts';
@@ -41,6 +44,8 @@ import { runs } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
+import { webhooks } from './webhooks.ts';
+import { workflowAlerts } from './workflow-alerts.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
@@ -112,8 +117,14 @@ export function createApp() {
     .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', workflowAlerts)
+    .route('/', webhooks)
+    .route('/', hooks)
     .route('/', schedules)
+    .route('/', deadLetters)
     .route('/', workflowEstimate)
+    // before /api/executions/:id: `stats` is no execution
+    .route('/', metrics)
     .route('/', executions)
     .route('/', decisions)
     .route('/', outputs)

@@ -24,6 +24,7 @@ import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
+import { keepSecret, withoutSecret } from './webhooks.ts';
 
 const issueSchema = z.object({ path: z.string(), message: z.string() });
 export const idParam = z.object({ id: z.string().max(64) });
@@ -144,8 +145,9 @@ export const workflows = newRoutes()
       ),
     }),
     async (c) => {
-      const draft = c.req.valid('json');
-      requireSound(draft);
+      const given = c.req.valid('json');
+      requireSound(given);
+      const { draft, secret } = withoutSecret(given);
       const { db, newId, now } = c.get('services');
       const row = await insertWorkflow(db, {
         id: newId('workflow'),
@@ -153,6 +155,7 @@ export const workflows = newRoutes()
         draft,
         at: new Date(now()).toISOString(),
       });
+      await keepSecret(c, row.id, secret);
       return c.json(await shown(db, row), 201);
     },
   )
@@ -185,8 +188,9 @@ export const workflows = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const { draftRevision, ...draft } = c.req.valid('json');
-      requireSound(draft);
+      const { draftRevision, ...given } = c.req.valid('json');
+      requireSound(given);
+      const { draft, secret } = withoutSecret(given);
       const { db, now } = c.get('services');
       const saved = await saveDraft(db, {
         teamId: c.get('actor').teamId,
@@ -195,7 +199,10 @@ export const workflows = newRoutes()
         revision: draftRevision,
         at: new Date(now()).toISOString(),
       });
-      if (saved.ok) return c.json(await shown(db, saved.value), 200);
+      if (saved.ok) {
+        await keepSecret(c, id, secret);
+        return c.json(await shown(db, saved.value), 200);
+      }
       if (saved.error === 'not_found') throw noWorkflow(id);
       throw new Refused({
         reason: 'conflict',

@@ -24,6 +24,8 @@ export interface NewLetter {
 /** Larger ones stand in R2. */
 const INLINE_CHARS = 64 * 1024;
 const MOST_MESSAGE = 1_000;
+/** So many stand open per team: whoever floods an address does not fill the store. */
+const MOST_OPEN = 5_000;
 
 export async function buryLetter(
   { env, newId, now }: Pick<CoreServices, 'env' | 'newId' | 'now'>,
@@ -36,7 +38,8 @@ export async function buryLetter(
   if (key) await env.FILES.put(key, text);
   const written = await env.DB.prepare(
     `INSERT INTO dead_letter (id, team_id, kind, subject, workflow_id, reason, message, payload, payload_key, attempts, status, created_at, last_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, 'open', ?10, ?10)
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, 'open', ?10, ?10
+     WHERE (SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE team_id IS ?2 AND status = 'open' LIMIT ?11)) < ?11
      ON CONFLICT (kind, subject) WHERE status = 'open'
      DO UPDATE SET attempts = attempts + 1, last_at = excluded.last_at, reason = excluded.reason, message = excluded.message
      RETURNING id`,
@@ -52,6 +55,7 @@ export async function buryLetter(
       key ? null : text,
       key,
       at,
+      MOST_OPEN,
     )
     .first<{ id: string }>();
   if (key && written?.id !== id) await env.FILES.delete(key);

@@ -106,26 +106,34 @@ const openFire = ({ env }: Deps, { scheduleId, fireAt }: Pick<FireRow, 'schedule
     .bind(scheduleId, fireAt)
     .first<OpenFire>();
 
+/** What became of a fire, as it is written down. */
 async function mark(
   { env }: Deps,
   fire: FireRow,
   to: Pick<FireRow, 'status'> & Partial<Pick<FireRow, 'note' | 'attempts'>>,
-) {
+): Promise<FireOutcome> {
+  const outcome = { status: to.status, note: to.note ?? null, executionId: fire.executionId };
   await env.DB.prepare(
     `UPDATE schedule_fire SET status = ?, note = ?, attempts = ? WHERE schedule_id = ? AND fire_at = ? AND status IN ('due', 'waiting')`,
   )
-    .bind(to.status, to.note ?? null, to.attempts ?? fire.attempts, fire.scheduleId, fire.fireAt)
+    .bind(outcome.status, outcome.note, to.attempts ?? fire.attempts, fire.scheduleId, fire.fireAt)
     .run();
+  return outcome;
 }
 
-/** Begins one fire, or says what became of it instead. Safe to call twice and by two at once: the execution id is the fire's own. */
-export async function makeFire(deps: Deps, at: Pick<FireRow, 'scheduleId' | 'fireAt'>): Promise<void> {
+export type FireOutcome = Pick<FireRow, 'status' | 'note' | 'executionId'>;
+
+/** Begins one fire, or says what became of it instead; null = it was not to be made. Safe to call twice and by two at once: the execution id is the fire's own. */
+export async function makeFire(
+  deps: Deps,
+  at: Pick<FireRow, 'scheduleId' | 'fireAt'>,
+): Promise<FireOutcome | null> {
   const fire = await openFire(deps, at);
-  if (!fire) return;
+  if (!fire) return null;
   if (fire.overlap !== 'parallel' && fire.goes) {
     if (fire.overlap === 'skip')
       return mark(deps, fire, { status: 'skipped', note: 'The run before was still going.' });
-    if (fire.status === 'waiting') return;
+    if (fire.status === 'waiting') return fire;
     return fire.waiting < MOST_WAITING
       ? mark(deps, fire, { status: 'waiting' })
       : mark(deps, fire, { status: 'skipped', note: `${MOST_WAITING} fires wait already.` });
@@ -146,7 +154,7 @@ export async function makeFire(deps: Deps, at: Pick<FireRow, 'scheduleId' | 'fir
     ...begun,
     payload: { scheduleId: fire.scheduleId, fireAt: fire.fireAt },
   });
-  await mark(deps, fire, { status: 'failed', note: begun.message, attempts });
+  return mark(deps, fire, { status: 'failed', note: begun.message, attempts });
 }
 
 /** Null = it is begun; otherwise why it could not be. */

@@ -1,9 +1,10 @@
 /** Runs that nobody asks for by hand: of the published version, begun by a schedule or a webhook. */
 import { and, eq } from 'drizzle-orm';
 import type { Refusal } from '../domain/refusal.ts';
-import type { Result } from '../domain/result.ts';
+import { err, type Result } from '../domain/result.ts';
 import type { Definition } from '../domain/workflow/definition.ts';
 import type { CoreServices, Db } from '../services.ts';
+import { needsOf } from './needs.ts';
 import { definition, workflow, workflowVersion } from './schema.ts';
 import { startRun } from './start-run.ts';
 
@@ -46,17 +47,28 @@ export async function publishedOf(db: Db, workflowId: string): Promise<Published
 export const triggersOf = ({ definition: { nodes } }: Pick<Published, 'definition'>): unknown[] =>
   nodes.filter(({ kind }) => kind === 'trigger').map(({ config }) => config.on);
 
-/** Starts what is published under an id that its cause was given: once, however often it is asked. */
-export const startPublished = (
+/**
+ * Starts what is published under an id that its cause was given: once, however often it is asked. What it calls is pinned as it is published
+ * now; how deep calls go was judged when it was published, and is judged again by the step that calls.
+ */
+export async function startPublished(
   services: Pick<CoreServices, 'db' | 'env' | 'newId' | 'now'>,
   { hash, ...published }: Published,
   by: { executionId: string; trigger: 'schedule' | 'webhook'; input: unknown },
-): Promise<Result<{ executionId: string }, Refusal>> =>
-  startRun(services, {
+): Promise<Result<{ executionId: string }, Refusal>> {
+  const { teamId, workflowId, definition } = published;
+  const calls = { ...definition, nodes: definition.nodes.filter(({ kind }) => kind === 'workflow') };
+  const ask = { teamId, workflowId, definition: calls, maxDepth: Infinity, writableKinds: [] };
+  const { pins, issues } = await needsOf(services.db, ask);
+  if (issues.length > 0)
+    return err({ reason: 'conflict', message: issues.map(({ message }) => message).join('; ') });
+  return startRun(services, {
     ...published,
     ...by,
+    pins,
     definitionHash: hash,
     keyId: null,
     memberId: null,
     groupIds: [],
   });
+}

@@ -69,6 +69,8 @@ export interface RunRecord {
   startedAt: string | null;
   endedAt: string | null;
   wakeAt: string | null;
+  /** of its time, how long no node ran or waited; null = it has not ended, or has too many nodes to tell */
+  engineMs?: number | null;
   /** it goes on holding a slot of its workflow */
   holdsSlot: boolean;
   /** nodes that wait for a person */
