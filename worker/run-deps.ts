@@ -41,6 +41,10 @@ export function runDeps(services: Services): RunDeps {
     abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
     record: (record) => recordRun(env.DB, record, now()),
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
+    earlierRun: async (executionId) => ({
+      nodes: () => runObject(env, executionId).topNodes(),
+      output: async (nodeId) => JSON.parse(await runObject(env, executionId).topOutput(nodeId)) as unknown,
+    }),
     calledRun: (executionId) => calledRun(services, executionId),
     tellCaller: (callerId, executionId) => runObject(env, callerId).called(executionId),
     cancelRun: (executionId) => cancelRun(services, executionId),

@@ -36,6 +36,7 @@ import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { replays } from './replays.ts';
 import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
 import { signIn } from './sign-in.ts';
@@ -114,6 +115,7 @@ export function createApp() {
     .route('/', workflowEstimate)
     .route('/', executions)
     .route('/', decisions)
+    .route('/', replays)
     .route('/', outputs)
     .route('/', dataSources)
     .route('/', prompts)

@@ -134,9 +134,7 @@ describe('expressions', () => {
     '/.*.*.*.*.*x/',
     '/(x{1,50}){1,50}/',
   ])('refuses a pattern that could take for ever: %s', (pattern) =>
-    expect(
-      evaluators.checkExpression(`$match(trigger.name, ${pattern})`),
-    ).toMatchObject({
+    expect(evaluators.checkExpression(`$match(trigger.name, ${pattern})`)).toMatchObject({
       message: expect.stringContaining('the pattern'),
       position: expect.any(Number),
     }),
