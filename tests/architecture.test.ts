@@ -6,10 +6,10 @@ const root = resolve(import.meta.dirname, '..');
 
 /** Who may look at whom (docs/architecture.md): room -> rooms it may import; packages in `packages`. A room not named here is free. */
 const ROOMS: Record<string, { may: string[]; packages?: RegExp }> = {
-  // the byte-pair core is pure computation; gpt-tokenizer's rank modules stay out of the bundle
+  // the byte-pair core and cron-parser are pure computation; gpt-tokenizer's rank modules stay out of the bundle
   'worker/domain': {
     may: ['worker/domain', 'worker/generated'],
-    packages: /^(zod|gpt-tokenizer\/(BytePairEncodingCore|encodingParams\/constants))$/,
+    packages: /^(zod|cron-parser|gpt-tokenizer\/(BytePairEncodingCore|encodingParams\/constants))$/,
   },
   'worker/providers': { may: ['worker/domain', 'worker/providers'] },
   'worker/connectors': { may: ['worker/domain', 'worker/connectors'] },

@@ -29,6 +29,8 @@ const DIALOGS = [
   ['/settings/api-keys', 'api-keys', 'Edit the key Reader'],
   ['/settings/api-keys', 'api-keys', 'Rotate the key Reader'],
   ['/settings/routing', 'routing', 'Edit the route smart'],
+  ['/settings/provider-keys', 'provider-keys', 'Set price of sandbox-small'],
+  ['/settings/provider-keys', 'provider-keys', 'Connect'],
   ['/settings/notifications', 'notifications', 'New channel'],
   ['/settings/webhooks', 'webhooks', 'Edit CRM hook'],
   ['/settings/members', 'members', 'Edit the group Sales'],

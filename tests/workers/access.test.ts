@@ -82,6 +82,10 @@ const THINGS: { path: string; make(a: Team, b: Team): Promise<Record<string, str
   { path: '/v1beta/models/:name', make: async (a) => ({ name: (await modelOf(a)).model! }) },
   { path: '/api/workflows/:id', make: async (a) => ({ id: await created(a, '/api/workflows', workflow) }) },
   { path: '/api/executions/:id', make: executionOf },
+  { path: '/api/schedules/:id', make: scheduleOf },
+  { path: '/api/workflows/:id/webhook', make: webhookOf },
+  { path: '/api/dead-letters/:id', make: letterOf },
+  { path: '/api/outputs/:id', make: outputOf },
   {
     path: '/api/data-sources/:id',
     make: async (a) => ({ id: await created(a, '/api/data-sources?name=Walked&kind=json', [{ a: 1 }]) }),
@@ -97,6 +101,8 @@ const BODIES: Record<string, unknown> = {
   'PATCH /api/data-sources/:id': { name: 'Walked on' },
   'POST /api/executions/:id/approvals/:nodeId': { decision: 'approved' },
   'POST /api/executions/:id/reviews/:nodeId': { decision: 'done' },
+  'PATCH /api/workflows/:id/webhook': { signed: true },
+  'PATCH /api/outputs/:id': { tags: ['walked'] },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
 };
 
@@ -146,6 +152,41 @@ async function executionOf(team: Team): Promise<Record<string, string>> {
   const id = await created(team, '/api/workflows', workflow);
   const triggered = await team.fetch(`/api/workflows/${id}/trigger`, { method: 'POST' });
   return { id: ((await triggered.json()) as { executionId: string }).executionId };
+}
+
+async function scheduleOf(team: Team): Promise<Record<string, string>> {
+  const config = { on: 'schedule', cron: '0 8 * * *', timeZone: 'UTC' };
+  const nodes = [{ id: 'start', kind: 'trigger', config }];
+  const id = await created(team, '/api/workflows', { ...workflow, nodes });
+  await team.fetch(`/api/workflows/${id}/publish`, { method: 'POST' });
+  return { id: await firstId(team, `/api/schedules?workflowId=${id}`) };
+}
+
+async function webhookOf(team: Team): Promise<Record<string, string>> {
+  const id = await created(team, '/api/workflows', workflow);
+  await team.fetch(`/api/workflows/${id}/webhook`, { method: 'POST' });
+  return { id };
+}
+
+/** An event for a workflow of which nothing is published. */
+async function letterOf(team: Team): Promise<Record<string, string>> {
+  const { id } = (await webhookOf(team)) as { id: string };
+  const json = { signed: false };
+  const { path } = (await (
+    await team.fetch(`/api/workflows/${id}/webhook`, { json, method: 'PATCH' })
+  ).json()) as { path: string };
+  await anonymous(path, { method: 'POST', body: 'event' });
+  return { id: await firstId(team, '/api/dead-letters') };
+}
+
+async function outputOf(team: Team): Promise<Record<string, string>> {
+  const nodes = [...workflow.nodes, { id: 'out', kind: 'output', config: { value: 'walked' } }];
+  const edges = [{ id: 'e', source: 'start', target: 'out' }];
+  const id = await created(team, '/api/workflows', { ...workflow, nodes, edges });
+  await team.fetch(`/api/workflows/${id}/trigger`, { method: 'POST' });
+  return vi.waitFor(async () => ({ id: await firstId(team, `/api/outputs?workflowId=${id}`) }), {
+    timeout: 5_000,
+  });
 }
 
 /** A model that only this team's connection lists. */

@@ -4,8 +4,10 @@ import { sweepCachedAnswers } from '../store/cached-answers.ts';
 import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
+import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
+import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
 import { watchSpend } from './watch-spend.ts';
@@ -15,6 +17,8 @@ const ACTIVE_MS = 3_600_000;
 
 export async function everyMinute(services: Services): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
+    // first: people look at the clock
+    fireSchedules,
     sweepExecutions,
     sweepLines,
     sweepOrphans,
@@ -26,6 +30,7 @@ export async function everyMinute(services: Services): Promise<void> {
     retainLedgers,
     sweepCachedAnswers,
     sweepKeptAnswers,
+    sweepEvents,
   };
   for (const [name, job] of Object.entries(jobs))
     await job(services).catch((error: unknown) =>

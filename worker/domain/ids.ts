@@ -25,6 +25,8 @@ export const ID_PREFIXES = {
   delivery: 'dlv',
   workflow: 'wf',
   execution: 'exec',
+  schedule: 'sch',
+  deadLetter: 'dl',
   output: 'out',
   dataSource: 'ds',
   request: 'req',

@@ -8,6 +8,7 @@ import { authenticate } from './auth.ts';
 import { answerTo, bugResponse, Refused, refusalResponse } from './errors.ts';
 import { connectionDependents } from './connection-dependents.ts';
 import { dataSources } from './data-sources.ts';
+import { deadLetters } from './dead-letters.ts';
 import { deliveries } from './deliveries.ts';
 import { estimate } from './estimate.ts';
 import { decisions } from './decisions.ts';
@@ -20,6 +21,7 @@ import { responsesGateway } from './gateway/openai-responses.ts';
 import { guardrailRoutes } from './guardrails.ts';
 import { groups } from './groups.ts';
 import { health } from './health.ts';
+import { hooks } from './hooks.ts';
 import { integrations } from './integrations.ts';
 import { invitations } from './invitations.ts';
 import { keys } from './keys.ts';
@@ -39,8 +41,10 @@ import { newRoutes, type AppEnv } from './routes.ts';
 import { replays } from './replays.ts';
 import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
+import { schedules } from './schedules.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
+import { webhooks } from './webhooks.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
@@ -112,6 +116,10 @@ export function createApp() {
     .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', webhooks)
+    .route('/', hooks)
+    .route('/', schedules)
+    .route('/', deadLetters)
     .route('/', workflowEstimate)
     .route('/', executions)
     .route('/', decisions)

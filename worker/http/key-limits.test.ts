@@ -2,8 +2,8 @@ import { env } from 'cloudflare:workers';
 import { runInDurableObject } from 'cloudflare:test';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
+import { budget } from '../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN } from '../../tests/workers/fixtures.ts';
-import { services } from '../services.ts';
 
 const chat = (more: object = {}) => ({
   model: 'sandbox-small',
@@ -12,20 +12,7 @@ const chat = (more: object = {}) => ({
   ...more,
 });
 const COMPLETIONS = '/v1/chat/completions';
-const noBudgetLeft = (teamId: string) =>
-  services(env)
-    .team(teamId)
-    .createBudget({
-      id: services(env).newId('budget'),
-      scope: { type: 'team' },
-      window: 'total',
-      timeZone: 'UTC',
-      anchor: {},
-      limitNanoUsd: 0,
-      policy: 'block',
-      thresholds: [],
-      createdAt: new Date().toISOString(),
-    });
+const noBudgetLeft = (teamId: string) => budget(teamId, 0);
 
 describe("a key's requests per minute (G5)", () => {
   it('hold for paid calls that come at once, streams among them, and every answer says where the key stands', async () => {

@@ -2,15 +2,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { NO_MAIL_SERVER } from '../domain/contracts/channel.ts';
-import {
-  CHANNEL_TYPES,
-  DEFAULT_CHANNEL_ID,
-  DEFAULT_LEVELS,
-  kindsSchema,
-  levelsSchema,
-  type Channel,
-} from '../domain/notify/channel.ts';
-import { NOTICE_KIND_NAMES, NOTICE_KINDS, NOTICE_LEVELS } from '../domain/notify/notice.ts';
+import { DEFAULT_CHANNEL_ID, DEFAULT_LEVELS, type Channel } from '../domain/notify/channel.ts';
+import { NOTICE_KIND_NAMES, NOTICE_KINDS } from '../domain/notify/notice.ts';
 import type { Services } from '../services.ts';
 import { audit } from '../store/audit.ts';
 import {
@@ -31,11 +24,11 @@ import { byCaller } from './audited.ts';
 import { deliverySchema, shownDelivery } from './deliveries.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
+import { change, channelSchema, create, createdSchema } from './notification-channel-shapes.ts';
 import {
   answers,
   idParam,
   jsonBody,
-  nameText,
   newRoutes,
   optionalJsonBody,
   pageOf,
@@ -44,72 +37,6 @@ import {
 } from './routes.ts';
 
 const MOST_CHANNELS = 50;
-
-const channelFields = {
-  id: z.string(),
-  type: z.enum(CHANNEL_TYPES),
-  name: z.string(),
-  enabled: z.boolean(),
-  levels: z.array(z.enum(NOTICE_LEVELS)),
-  events: z.array(z.enum(NOTICE_KIND_NAMES)).openapi({ description: '[] = every kind' }),
-  to: z.array(z.string()),
-  url: z
-    .string()
-    .nullable()
-    .openapi({ description: "a webhook's address; null where the address is a secret" }),
-  urlHint: z.string().nullable().openapi({ description: 'enough of a secret address to tell it apart' }),
-  isDefault: z
-    .boolean()
-    .openapi({ description: 'mail to owners and admins: can be switched off, not removed' }),
-  problem: z.string().nullable().openapi({ description: 'what keeps it from working' }),
-};
-const channelSchema = z.object(channelFields).openapi('NotificationChannel');
-const createdSchema = z
-  .object({
-    ...channelFields,
-    secret: z
-      .string()
-      .nullable()
-      .openapi({ description: 'the signing secret of a webhook (whsec_...): shown this once' }),
-  })
-  .openapi('NewNotificationChannel');
-
-const address = z
-  .url({ protocol: /^https?$/ })
-  .max(1000)
-  .refine((value) => !URL.canParse(value) || new URL(value).username === '', 'must not hold a user name');
-const to = z
-  .array(z.email().max(254))
-  .min(1)
-  .max(50)
-  .transform((list) => [...new Set(list)]);
-const common = {
-  name: nameText.optional(),
-  enabled: z.boolean().default(true),
-  levels: levelsSchema.optional().openapi({
-    description: 'warning and urgent unless told; a webhook takes every level',
-  }),
-  events: kindsSchema.default([]).openapi({ description: '[] = every kind' }),
-};
-const create = z
-  .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('email'), to, ...common }),
-    z.strictObject({ type: z.literal('slack'), webhookUrl: address, ...common }),
-    z.strictObject({ type: z.literal('discord'), webhookUrl: address, ...common }),
-    z.strictObject({ type: z.literal('webhook'), url: address, ...common }),
-  ])
-  .openapi('CreateNotificationChannel');
-const change = z
-  .strictObject({
-    name: nameText.optional(),
-    enabled: z.boolean().optional(),
-    levels: levelsSchema.optional(),
-    events: kindsSchema.optional(),
-    to: to.optional().openapi({ description: 'e-mail only' }),
-    webhookUrl: address.optional().openapi({ description: 'Slack and Discord only' }),
-    url: address.optional().openapi({ description: 'webhook only' }),
-  })
-  .openapi('ChangeNotificationChannel');
 
 const invalid = (path: string, message: string) =>
   new Refused({ reason: 'invalid', issues: [{ path, message }] });

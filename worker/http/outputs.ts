@@ -1,13 +1,32 @@
-/** /api/outputs: what workflows gave, listed and exported. The export is streamed; a spreadsheet never finds a formula in it. */
+/** /api/outputs: what workflows gave, listed, tagged and exported. The export is streamed; a spreadsheet never finds a formula in it. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { allOutputs, listOutputs, type OutputRow } from '../store/outputs.ts';
-import { answers, newRoutes, pageOf, pageQuery } from './routes.ts';
+import { EXECUTION_STATUSES } from '../domain/workflow/state.ts';
+import { audit } from '../store/audit.ts';
+import { allOutputs, fieldsOf, findOutput, listOutputs, setTags, type OutputRow } from '../store/outputs.ts';
+import { byCaller } from './audited.ts';
+import { Refused } from './errors.ts';
+import { answers, idParam, jsonBody, newRoutes, pageOf, pageQuery } from './routes.ts';
+
+const MOST_FIELDS = 200;
+/** An instant, or a day of UTC: as text it sorts among the instants. */
+const instant = z.iso
+  .datetime()
+  .or(z.iso.date())
+  .transform((text) => new Date(text).toISOString());
 
 const filter = {
   workflowId: z.string().max(64).optional(),
   executionId: z.string().max(64).optional(),
   tag: z.string().max(64).optional(),
+  status: z.enum(EXECUTION_STATUSES).optional().openapi({ description: 'how its execution stands' }),
+  from: instant.optional().openapi({ description: 'made from then on: an instant or a day (UTC)' }),
+  to: instant.optional().openapi({ description: 'made before then' }),
+  text: z.string().min(1).max(200).optional().openapi({ description: 'stands somewhere in the value' }),
 };
+const tagsSchema = z
+  .array(z.string().trim().min(1).max(64))
+  .max(20)
+  .transform((tags) => [...new Set(tags)]);
 
 export const outputSchema = z
   .object({
@@ -36,7 +55,8 @@ export function csvCell(value: unknown): string {
       : typeof value === 'object'
         ? JSON.stringify(value)
         : String(value);
-  if (typeof value === 'string' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  // the wide ones count too: a spreadsheet in Japanese reads them alike (OWASP, CSV injection)
+  if (typeof value === 'string' && /^[=+\-@\t\r\n＝＋－＠]/.test(text)) text = `'${text}`;
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -68,15 +88,6 @@ function csvLine(row: OutputRow, fields: readonly string[]): string {
   return cells.map(csvCell).join(',') + '\r\n';
 }
 
-const fieldsOf = (rows: OutputRow[]) =>
-  [
-    ...new Set(
-      rows.flatMap(({ value }) =>
-        value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : [],
-      ),
-    ),
-  ].slice(0, 200);
-
 export const outputs = newRoutes()
   .openapi(
     createRoute({
@@ -89,6 +100,33 @@ export const outputs = newRoutes()
     async (c) => {
       const page = await listOutputs(c.get('services').db, c.get('actor').teamId, c.req.valid('query'));
       return c.json({ ...page, data: page.data.map(shown) }, 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'patch',
+      path: '/api/outputs/{id}',
+      summary: 'Tag an output',
+      description: 'The tags are set as given; `[]` takes them all away.',
+      request: { params: idParam, body: jsonBody(z.strictObject({ tags: tagsSchema })) },
+      responses: answers(200, 'The output.', outputSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { tags } = c.req.valid('json');
+      const services = c.get('services');
+      const { teamId } = c.get('actor');
+      const before = await findOutput(services.db, teamId, id);
+      const row = before && (await setTags(services.db, teamId, id, tags));
+      if (!row) throw new Refused({ reason: 'not_found', message: `There is no output "${id}".` });
+      await audit(services, {
+        ...byCaller(c),
+        action: 'output.tag',
+        target: id,
+        before: { tags: before.tags },
+        after: { tags },
+      });
+      return c.json(shown(row), 200);
     },
   )
   .openapi(
@@ -110,8 +148,10 @@ export const outputs = newRoutes()
     async (c) => {
       const { format, ...query } = c.req.valid('query');
       const { db } = c.get('services');
-      const pages = allOutputs(db, c.get('actor').teamId, query);
-      const text = format === 'csv' ? csvOf(pages) : jsonOf(pages);
+      const { teamId } = c.get('actor');
+      const pages = allOutputs(db, teamId, query);
+      const text =
+        format === 'csv' ? csvOf(pages, await fieldsOf(db, teamId, query, MOST_FIELDS)) : jsonOf(pages);
       const encoder = new TextEncoder();
       const body = new ReadableStream<Uint8Array>({
         async pull(controller) {
@@ -128,21 +168,16 @@ export const outputs = newRoutes()
     },
   );
 
-async function* csvOf(pages: AsyncGenerator<OutputRow[]>): AsyncGenerator<string> {
-  const first = await pages.next();
-  const fields = first.done ? [] : fieldsOf(first.value);
+async function* csvOf(pages: AsyncGenerator<OutputRow[]>, fields: readonly string[]): AsyncGenerator<string> {
   yield `\uFEFF${[...FIXED, 'value', ...fields.map((field) => `value.${field}`)].map(csvCell).join(',')}\r\n`;
-  if (first.done) return;
-  yield first.value.map((row) => csvLine(row, fields)).join('');
   for await (const rows of pages) yield rows.map((row) => csvLine(row, fields)).join('');
 }
 
 async function* jsonOf(pages: AsyncGenerator<OutputRow[]>): AsyncGenerator<string> {
   let before = '[';
-  for await (const rows of pages)
-    for (const row of rows) {
-      yield before + JSON.stringify(shown(row));
-      before = ',\n';
-    }
+  for await (const rows of pages) {
+    yield before + rows.map((row) => JSON.stringify(shown(row))).join(',\n');
+    before = ',\n';
+  }
   yield before === '[' ? '[]' : ']';
 }

@@ -16,11 +16,15 @@ import {
   listWorkflows,
   publishDraft,
   saveDraft,
+  unpublish,
   type WorkflowRow,
 } from '../store/workflows.ts';
+import { audit } from '../store/audit.ts';
+import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { idempotent } from './idempotency.ts';
 import { answers, jsonBody, newRoutes, optionalJsonBody, pageOf, pageQuery } from './routes.ts';
+import { keepSecret, withoutSecret } from './webhooks.ts';
 
 const issueSchema = z.object({ path: z.string(), message: z.string() });
 export const idParam = z.object({ id: z.string().max(64) });
@@ -141,8 +145,9 @@ export const workflows = newRoutes()
       ),
     }),
     async (c) => {
-      const draft = c.req.valid('json');
-      requireSound(draft);
+      const given = c.req.valid('json');
+      requireSound(given);
+      const { draft, secret } = withoutSecret(given);
       const { db, newId, now } = c.get('services');
       const row = await insertWorkflow(db, {
         id: newId('workflow'),
@@ -150,6 +155,7 @@ export const workflows = newRoutes()
         draft,
         at: new Date(now()).toISOString(),
       });
+      await keepSecret(c, row.id, secret);
       return c.json(await shown(db, row), 201);
     },
   )
@@ -182,8 +188,9 @@ export const workflows = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const { draftRevision, ...draft } = c.req.valid('json');
-      requireSound(draft);
+      const { draftRevision, ...given } = c.req.valid('json');
+      requireSound(given);
+      const { draft, secret } = withoutSecret(given);
       const { db, now } = c.get('services');
       const saved = await saveDraft(db, {
         teamId: c.get('actor').teamId,
@@ -192,7 +199,10 @@ export const workflows = newRoutes()
         revision: draftRevision,
         at: new Date(now()).toISOString(),
       });
-      if (saved.ok) return c.json(await shown(db, saved.value), 200);
+      if (saved.ok) {
+        await keepSecret(c, id, secret);
+        return c.json(await shown(db, saved.value), 200);
+      }
       if (saved.error === 'not_found') throw noWorkflow(id);
       throw new Refused({
         reason: 'conflict',
@@ -225,7 +235,7 @@ export const workflows = newRoutes()
     async (c) => {
       const { id } = c.req.valid('param');
       const { note = '' } = c.req.valid('json');
-      const { db, now } = c.get('services');
+      const { db, now, newId } = c.get('services');
       const actor = c.get('actor');
       const row = await findWorkflow(db, actor.teamId, id);
       if (!row) throw noWorkflow(id);
@@ -235,8 +245,38 @@ export const workflows = newRoutes()
         author: actor.userId ?? actor.keyId ?? '',
         note,
         at: new Date(now()).toISOString(),
+        newId,
       });
       return c.json({ workflowId: id, version }, 201);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/unpublish',
+      summary: 'Take the published version out of use',
+      description:
+        'Schedules end and its webhook starts nothing any more. Versions and runs that go on stay; publish again to go back into use.',
+      ...optionalJsonBody(z.strictObject({}), { params: idParam }),
+      responses: answers(200, 'Nothing is published now.', z.object({ workflowId: z.string() })),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const services = c.get('services');
+      const { teamId } = c.get('actor');
+      const row = await findWorkflow(services.db, teamId, id);
+      if (!row) throw noWorkflow(id);
+      const at = new Date(services.now()).toISOString();
+      if (!(await unpublish(services.db, { teamId, workflowId: id, at })))
+        throw new Refused({ reason: 'conflict', message: 'The workflow has no published version.' });
+      await audit(services, {
+        ...byCaller(c),
+        action: 'workflow.unpublish',
+        target: id,
+        before: { publishedVersion: row.publishedVersion },
+        after: { publishedVersion: null },
+      });
+      return c.json({ workflowId: id }, 200);
     },
   )
   .openapi(

@@ -2,24 +2,41 @@
 import { z } from 'zod';
 import { defineNode } from '../domain/contracts/node.ts';
 import { ok } from '../domain/result.ts';
+import { cronFault, timeZoneFault } from '../domain/schedule/cron.ts';
+import { MISFIRES, MOST_CATCH_UP, OVERLAPS } from '../domain/schedule/schedule.ts';
+import { secretFault } from '../domain/webhook/secret.ts';
+
+/** Text of a form of its own: what is wrong with it is said in words, and a draft that has it is not saved. */
+const checked = (name: string, faultOf: (text: string) => string | null) =>
+  z.stringFormat(name, (text) => faultOf(text) === null, {
+    error: ({ input }) => (typeof input === 'string' ? (faultOf(input) ?? undefined) : undefined),
+  });
 
 export const triggerConfig = z.discriminatedUnion('on', [
   z.strictObject({ on: z.literal('manual') }),
   z.strictObject({ on: z.literal('api') }),
   z.strictObject({
     on: z.literal('schedule'),
-    cron: z.string().min(1).max(200),
-    timeZone: z.string().min(1).max(64),
-    misfire: z.enum(['skip', 'once', 'catch_up']).optional(),
-    overlap: z.enum(['skip', 'queue', 'parallel']).optional(),
+    cron: checked('cron', cronFault).max(200),
+    timeZone: checked('time-zone', timeZoneFault).max(64),
+    /** fires missed while nobody was there: none, one for all (default), or the latest `maxCatchUp` */
+    misfire: z.enum(MISFIRES).optional(),
+    /** catch_up: 10 unless told */
+    maxCatchUp: z.int().min(1).max(MOST_CATCH_UP).optional(),
+    /** a fire while the run before still goes: left out (default), after it, or beside it */
+    overlap: z.enum(OVERLAPS).optional(),
   }),
-  z.strictObject({ on: z.literal('webhook'), secret: z.string().min(1).max(200).optional() }),
+  z.strictObject({
+    on: z.literal('webhook'),
+    /** taken out and kept sealed when the draft is saved: no definition holds it */
+    secret: checked('webhook-secret', secretFault).max(200).optional(),
+  }),
 ]);
 
 export const trigger = defineNode({
   kind: 'trigger',
   label: 'Trigger',
-  description: 'Starts the workflow by hand or by an API call and hands on its input.',
+  description: 'Starts the workflow: by hand, by an API call, on a schedule or when a webhook arrives.',
   category: 'trigger',
   icon: 'play',
   configSchema: triggerConfig,

@@ -35,8 +35,10 @@ export async function insertExecution(
   const insert = db.insert(execution).values({ ...row, input: inputRef ? null : row.input, inputRef });
   const known = `${row.teamId}/${row.definitionHash}`;
   if (row.parentExecutionId && row.parentKey) return await insertChild(db, insert, row);
+  // whoever starts it again under the same id (a fire, an event that is told twice) finds it started
+  const once = insert.onConflictDoNothing({ target: execution.id });
   if (stored.has(known)) {
-    await insert;
+    await once;
     return row.id;
   }
   await db.batch([
@@ -44,7 +46,7 @@ export async function insertExecution(
       .insert(definition)
       .values({ teamId: row.teamId, hash: row.definitionHash, body, createdAt: row.createdAt })
       .onConflictDoNothing(),
-    insert,
+    once,
   ]);
   if (stored.size > 10_000) stored.clear();
   stored.add(known);

@@ -33,15 +33,9 @@ async function cellsOf(
   return (await readCells(db, teamId, { span, pieces, dimensions: [dimension] }))[0]!;
 }
 
-/** By "<from of the piece> <key>"; a piece may have been read from several tiers. */
-function costByPiece(cells: readonly Cell[]): Map<string, number> {
-  const cost = new Map<string, number>();
-  for (const { from, key, costNanoUsd } of cells) {
-    const name = `${from} ${key}`;
-    cost.set(name, (cost.get(name) ?? 0) + costNanoUsd);
-  }
-  return cost;
-}
+/** By "<from of the piece> <key>". */
+const costByPiece = (cells: readonly Cell[]): Map<string, number> =>
+  new Map(cells.map(({ from, key, costNanoUsd }) => [`${from} ${key}`, costNanoUsd]));
 
 /** The projection of each budget, by its id; null where there is too little to say. */
 export async function projectionsOf(

@@ -10,6 +10,8 @@ import { grantSlots, isLineFull, MAX_QUEUED } from './slots.ts';
 import { hashDefinition } from './workflows.ts';
 
 export interface Start {
+  /** given by whoever may start the same run twice and means it once; absent = a new one */
+  executionId?: string;
   teamId: string;
   workflowId: string;
   /** null = the draft */
@@ -47,7 +49,7 @@ export async function startRun(
   const executionId = await insertExecution(
     { db, files: env.FILES },
     {
-      id: newId('execution'),
+      id: start.executionId ?? newId('execution'),
       teamId: start.teamId,
       workflowId: start.workflowId,
       version: start.version,

@@ -24,14 +24,20 @@ export const ROLLUP_TABLES: Record<Tier, string> = {
 /** Sums of one key of a dimension in one piece, named by its start. */
 export type Cell = Sums & { from: number; key: string };
 
-/** The pieces lead, taken apart once, so that each reads its own range of the primary key and no more. */
-export const cellsSql = (table: string) => `
+/** Parts of pieces, taken apart once, lead, so that each reads its own range of its table's primary key and no more; a cell comes back once, whatever it was read from. */
+export const CELLS_SQL = `
   WITH p AS MATERIALIZED (
-    SELECT value ->> 'piece' AS piece, value ->> 'from' AS start, value ->> 'to' AS stop FROM json_each(?3)
+    SELECT value ->> 'tier' AS tier, value ->> 'piece' AS piece, value ->> 'from' AS start, value ->> 'to' AS stop FROM json_each(?3)
   )
-  SELECT p.piece AS "from", r.key AS key, sum(r.runs) AS runs, sum(r.input_tokens) AS inputTokens,
-    sum(r.output_tokens) AS outputTokens, sum(r.cost_nano_usd) AS costNanoUsd
-  FROM p CROSS JOIN ${table} AS r ON r.team_id = ?1 AND r.dimension = ?2 AND r.start >= p.start AND r.start < p.stop
+  SELECT piece AS "from", key, sum(runs) AS runs, sum(input_tokens) AS inputTokens, sum(output_tokens) AS outputTokens,
+    sum(cost_nano_usd) AS costNanoUsd
+  FROM (${Object.entries(ROLLUP_TABLES)
+    .map(
+      ([tier, table]) => `
+    SELECT p.piece, r.key, r.runs, r.input_tokens, r.output_tokens, r.cost_nano_usd FROM p CROSS JOIN ${table} AS r
+      ON r.team_id = ?1 AND r.dimension = ?2 AND r.start >= p.start AND r.start < p.stop WHERE p.tier = '${tier}'`,
+    )
+    .join(' UNION ALL ')})
   GROUP BY 1, 2`;
 
 /** The part of `span` that lies in each piece, cut into tiers. */
@@ -70,18 +76,12 @@ export async function readCells(
   teamId: string,
   { span, pieces, dimensions }: { span: Span; pieces: readonly Span[]; dimensions: readonly string[] },
 ): Promise<Cell[][]> {
-  const spans = spansOf(span, pieces);
-  const asked = dimensions.flatMap((dimension, of) =>
-    Object.entries(ROLLUP_TABLES).flatMap(([tier, table]) => {
-      const parts = spans.filter((part) => part.tier === tier);
-      if (parts.length === 0) return [];
-      return [{ of, statement: db.prepare(cellsSql(table)).bind(teamId, dimension, JSON.stringify(parts)) }];
-    }),
+  const parts = JSON.stringify(spansOf(span, pieces));
+  const statement = db.prepare(CELLS_SQL);
+  const answers = await db.batch<Cell>(
+    dimensions.map((dimension) => statement.bind(teamId, dimension, parts)),
   );
-  const answers = asked.length > 0 ? await db.batch<Cell>(asked.map(({ statement }) => statement)) : [];
-  const cells: Cell[][] = dimensions.map(() => []);
-  answers.forEach(({ results }, at) => cells[asked[at]!.of]!.push(...results));
-  return cells;
+  return answers.map(({ results }) => results);
 }
 
 /** Sums of a team over a span, per piece of it, and per key of a dimension (dearest first). */
@@ -97,14 +97,14 @@ export async function readStats(
 ) {
   const dimensions = dimension === null ? ['team'] : ['team', dimension];
   const [team, byKey = []] = await readCells(db, teamId, { span, pieces, dimensions });
-  const series = [...sumBy(team!, ({ from }) => from)].map(([from, sums]) => ({ from, ...sums }));
   const groups = [...sumBy(byKey, ({ key }) => key)]
     .map(([key, sums]) => ({ key, ...sums }))
     .sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.key < b.key ? -1 : 1))
     .slice(0, mostGroups);
-  // A piece may have been read from several tiers.
-  const cells = [...Map.groupBy(byKey, ({ key }) => key)].flatMap(([key, ofKey]) =>
-    [...sumBy(ofKey, ({ from }) => from)].map(([from, { costNanoUsd }]) => ({ from, key, costNanoUsd })),
-  );
-  return { totals: team!.reduce<Sums>(add, nothing()), series, groups, cells };
+  return {
+    totals: team!.reduce<Sums>(add, nothing()),
+    series: team!.map(({ key: _all, ...cell }) => cell),
+    groups,
+    cells: byKey,
+  };
 }

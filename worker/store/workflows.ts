@@ -1,9 +1,11 @@
 /** Workflows: the draft that is edited, and the definitions by content hash that runs and versions are pinned to. */
-import { and, desc, eq, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, lt, sql } from 'drizzle-orm';
 import type { Definition } from '../domain/workflow/definition.ts';
 import { err, ok, type Result } from '../domain/result.ts';
+import { schedulesOf } from '../domain/schedule/schedule.ts';
 import type { Db } from '../services.ts';
-import { definition, execution, workflow, workflowVersion } from './schema.ts';
+import { endSchedules, putSchedules } from './schedules.ts';
+import { definition, execution, webhook, workflow, workflowAlert, workflowVersion } from './schema.ts';
 import { sha256Of } from './sha256.ts';
 
 export type WorkflowRow = Omit<typeof workflow.$inferSelect, 'draft'> & { draft: Definition };
@@ -109,8 +111,10 @@ export async function saveDraft(
   return err(now ? { conflict: now.draftRevision } : 'not_found');
 }
 
-/** True when there was one. Executions and their outputs stay: they are history. */
+/** True when there was one. Executions and their outputs stay: they are history. What would start it goes. */
 export async function deleteWorkflow(db: Db, teamId: string, id: string): Promise<boolean> {
+  const ofTeam = (table: typeof webhook | typeof workflowAlert) =>
+    db.delete(table).where(and(eq(table.teamId, teamId), eq(table.workflowId, id)));
   const [gone] = await db.batch([
     db
       .delete(workflow)
@@ -119,16 +123,45 @@ export async function deleteWorkflow(db: Db, teamId: string, id: string): Promis
     db
       .delete(workflowVersion)
       .where(and(eq(workflowVersion.teamId, teamId), eq(workflowVersion.workflowId, id))),
+    ...endSchedules(db, { teamId, workflowId: id }),
+    ofTeam(webhook),
+    ofTeam(workflowAlert),
   ]);
   return gone.length > 0;
 }
 
-/** Makes the draft the next version and the published one. The definition is stored by hash, so equal versions share it. */
+/** Takes the published version out of use: nothing starts it by itself any more. Versions stay. False = nothing was published. */
+export async function unpublish(
+  db: Db,
+  of: { teamId: string; workflowId: string; at: string },
+): Promise<boolean> {
+  const [taken] = await db.batch([
+    db
+      .update(workflow)
+      .set({ publishedVersion: null, updatedAt: of.at })
+      .where(
+        and(
+          eq(workflow.teamId, of.teamId),
+          eq(workflow.id, of.workflowId),
+          isNotNull(workflow.publishedVersion),
+        ),
+      )
+      .returning({ id: workflow.id }),
+    ...endSchedules(db, of),
+  ]);
+  return taken.length > 0;
+}
+
+/** Makes the draft the next version and the published one, and its schedules those of the workflow. The definition is stored by hash, so equal versions share it. */
 export async function publishDraft(
   db: Db,
   row: WorkflowRow,
-  by: { author: string; note: string; at: string },
+  by: { author: string; note: string; at: string; newId: (kind: 'schedule') => string },
 ): Promise<number> {
+  const schedules = schedulesOf(row.draft, Date.parse(by.at)).map((one) => ({
+    id: by.newId('schedule'),
+    ...one,
+  }));
   const hash = await hashDefinition(row.draft);
   const next = sql<number>`(select coalesce(max(${workflowVersion.version}), 0) + 1 from ${workflowVersion} where ${workflowVersion.workflowId} = ${row.id})`;
   const [, [made]] = await db.batch([
@@ -155,6 +188,7 @@ export async function publishDraft(
         updatedAt: by.at,
       })
       .where(eq(workflow.id, row.id)),
+    ...putSchedules(db, { teamId: row.teamId, workflowId: row.id }, schedules, by.at),
   ]);
   return made!.version;
 }

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ledger } from '../../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
 import { saveConnection } from '../../store/connections.ts';
@@ -23,19 +24,6 @@ async function team() {
   const { key, keyId } = await makeKey(teamId, 'runner', { tags: ['from-key'] });
   return { teamId, key, keyId, anthropic: client(key) };
 }
-
-/** The team's ledger in D1, oldest first, once it holds `rows`. */
-const ledger = (teamId: string, rows: number) =>
-  vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare('select * from ledger where team_id = ? order by seq')
-        .bind(teamId)
-        .all();
-      expect(results).toHaveLength(rows);
-      return results;
-    },
-    { timeout: 10_000, interval: 50 },
-  );
 
 /** Connects the team to an Anthropic whose answers `answer` decides, in place of the network. */
 async function connected(teamId: string, answer: (request: Request) => Response | Promise<Response>) {

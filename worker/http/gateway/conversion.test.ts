@@ -4,6 +4,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ledger } from '../../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
 import { saveConnection } from '../../store/connections.ts';
@@ -74,18 +75,6 @@ async function team(provider: 'openai' | 'anthropic' | 'gemini', answer: (sent: 
     }),
   };
 }
-
-const ledger = (teamId: string, rows: number): Promise<Json[]> =>
-  vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare('select * from ledger where team_id = ? order by seq')
-        .bind(teamId)
-        .all();
-      expect(results).toHaveLength(rows);
-      return results as Json[];
-    },
-    { timeout: 10_000, interval: 50 },
-  );
 
 const CLAUDE_USAGE = {
   input_tokens: 100,

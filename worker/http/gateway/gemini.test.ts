@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { ApiError, GoogleGenAI, Type } from '@google/genai';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ledger } from '../../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN, type Fetch } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
 
@@ -24,17 +25,6 @@ async function team() {
   const { key, fetch } = await makeKey(teamId, 'runner');
   return { teamId, key, fetch, ai: client(key) };
 }
-const ledger = (teamId: string, rows: number) =>
-  vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare('select * from ledger where team_id = ? order by seq')
-        .bind(teamId)
-        .all();
-      expect(results).toHaveLength(rows);
-      return results;
-    },
-    { timeout: 10_000, interval: 50 },
-  );
 const refusedWith = (promise: Promise<unknown>) =>
   promise.then(
     () => Promise.reject(new Error('it answered')),

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import OpenAI from 'openai';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { budget, ledger } from '../../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN, type Fetch } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
 import { saveConnection } from '../../store/connections.ts';
@@ -26,33 +27,6 @@ async function team() {
   const judge = services(env).team(teamId);
   return { teamId, key, keyId, fetch, judge, openai: client(key, anonymous) };
 }
-const budget = (teamId: string, limitNanoUsd: number) =>
-  services(env)
-    .team(teamId)
-    .createBudget({
-      id: services(env).newId('budget'),
-      scope: { type: 'team' },
-      window: 'total',
-      timeZone: 'UTC',
-      anchor: {},
-      limitNanoUsd,
-      policy: 'block',
-      thresholds: [],
-      createdAt: new Date().toISOString(),
-    });
-
-/** The team's ledger in D1, oldest first, once it holds `rows`. */
-const ledger = (teamId: string, rows: number) =>
-  vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare('select * from ledger where team_id = ? order by seq')
-        .bind(teamId)
-        .all();
-      expect(results).toHaveLength(rows);
-      return results;
-    },
-    { timeout: 10_000, interval: 50 },
-  );
 
 describe('the gateway, spoken to by the official client', () => {
   it('completes, under both addresses, and says what it cost', async () => {

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import OpenAI from 'openai';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { budget, ledger } from '../../../tests/workers/books.ts';
 import { anonymous, makeKey, makeTeam, ORIGIN, type Fetch } from '../../../tests/workers/fixtures.ts';
 import { services } from '../../services.ts';
 
@@ -23,34 +24,6 @@ async function team() {
   const { key, fetch } = await makeKey(teamId, 'runner');
   return { teamId, key, fetch, judge: services(env).team(teamId), openai: client(key) };
 }
-
-const budget = (teamId: string, limitNanoUsd: number) =>
-  services(env)
-    .team(teamId)
-    .createBudget({
-      id: services(env).newId('budget'),
-      scope: { type: 'team' },
-      window: 'total',
-      timeZone: 'UTC',
-      anchor: {},
-      limitNanoUsd,
-      policy: 'block',
-      thresholds: [],
-      createdAt: new Date().toISOString(),
-    });
-
-/** The team's ledger in D1, oldest first, once it holds `rows`. */
-const ledger = (teamId: string, rows: number) =>
-  vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare('select * from ledger where team_id = ? order by seq')
-        .bind(teamId)
-        .all();
-      expect(results).toHaveLength(rows);
-      return results;
-    },
-    { timeout: 10_000, interval: 50 },
-  );
 
 const json = async (response: Response) => (await response.json()) as Record<string, any>;
 const post = (fetch: Fetch, path: string, body: unknown, headers: Record<string, string> = {}) =>
