@@ -370,6 +370,12 @@ export class WorkflowRunStore implements ProgressState {
     }
     return outputs;
   }
+  /** One output, whatever its size; not kept in memory. */
+  output(frame: string, node: string): unknown {
+    const row = this.#all('SELECT output FROM node WHERE frame = ? AND node = ?', frame, node)[0];
+    if (!row) return null;
+    return row.output === null ? this.#fromParts(frame, node) : (JSON.parse(String(row.output)) as unknown);
+  }
   addSpend(frame: string, node: string, spend: NodeSpend): void {
     const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];
     const add =

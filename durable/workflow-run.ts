@@ -21,6 +21,7 @@ import type {
 import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
 import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
+import { archiveLines } from './run-archive.ts';
 import { runView } from './run-view.ts';
 import { WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
@@ -152,7 +153,24 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async topOutput(nodeId: string): Promise<string> {
-      return JSON.stringify(this.#store.outputs(TOP)[nodeId] ?? null);
+      return JSON.stringify(this.#store.output(TOP, nodeId));
+    }
+
+    async archive(): Promise<'archived' | 'not_ended' | 'nothing'> {
+      const order = this.#store.order();
+      if (!order) return 'nothing';
+      const { status } = this.#store.run();
+      const isOver = ENDED.includes(status) && status !== 'needs_review';
+      if (!isOver || !this.#store.isRecorded() || this.#live.size > 0) return 'not_ended';
+      await this.#deps.archive(order.executionId, archiveLines(this.#store, this.#machine().plan));
+      return 'archived';
+    }
+
+    async empty(): Promise<void> {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+      // what is remembered goes with the rows: who asks again finds an object that never ran
+      this.ctx.abort('archived');
     }
 
     async called(executionId: string): Promise<void> {

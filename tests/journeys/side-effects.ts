@@ -1,39 +1,45 @@
-/** Somebody else's API on loopback: takes its time, counts what it was told under each idempotency key, and how much at one time. */
+/** A loopback server for what workflows do in the world: keeps every request with its Idempotency-Key, answers after `delayMs`, and knows how many were there at once. */
 import { createServer } from 'node:http';
 
-export async function startSideEffects({ delayMs = 0 }: { delayMs?: number } = {}) {
-  /** deliveries by idempotency key */
-  const told = new Map<string, { path: string; times: number }>();
-  const inFlight = new Map<string, number>();
-  const most = new Map<string, number>();
-  const server = createServer((request, response) => {
-    const key = request.headers['idempotency-key'];
-    const url = new URL(request.url!, 'http://localhost');
-    const { pathname: path } = url;
-    if (typeof key === 'string') told.set(key, { path, times: (told.get(key)?.times ?? 0) + 1 });
-    const going = (inFlight.get(path) ?? 0) + 1;
-    inFlight.set(path, going);
-    most.set(path, Math.max(most.get(path) ?? 0, going));
-    const waitMs = Number(url.searchParams.get('ms') ?? delayMs);
-    request.resume();
-    let done = false;
-    response.on('close', () => {
-      if (!done) inFlight.set(path, inFlight.get(path)! - 1);
-      done = true;
+export interface Effect {
+  path: string;
+  body: any;
+  idempotencyKey: string | null;
+}
+
+export interface SideEffects {
+  url: string;
+  effects: Effect[];
+  /** the most requests that were open at one time */
+  mostAtOnce(): number;
+  close: () => Promise<void>;
+}
+
+export async function startSideEffects({ delayMs = 0 } = {}): Promise<SideEffects> {
+  const effects: Effect[] = [];
+  let open = 0;
+  let most = 0;
+  const server = createServer(async (request, response) => {
+    most = Math.max(most, ++open);
+    response.on('close', () => open--);
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    effects.push({
+      path: request.url!,
+      body: text === '' ? null : JSON.parse(text),
+      idempotencyKey: (request.headers['idempotency-key'] as string | undefined) ?? null,
     });
-    setTimeout(() => {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ path }));
-    }, waitMs);
+    await new Promise((later) => setTimeout(later, delayMs));
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ done: true }));
   });
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as { port: number };
   return {
     url: `http://127.0.0.1:${port}`,
-    told,
-    /** requests to this path at one time, at most so far */
-    most: (path: string) => most.get(path) ?? 0,
-    close: () => new Promise<void>((closed) => (server.closeAllConnections(), server.close(() => closed()))),
+    effects,
+    mostAtOnce: () => most,
+    close: () => new Promise((closed) => (server.closeAllConnections(), server.close(() => closed()))),
   };
 }

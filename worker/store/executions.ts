@@ -148,6 +148,7 @@ export async function loadOrders(
       tags: [...new Set([...(pinned.settings.tags ?? []), ...(keyTags ?? [])])],
       budgetNanoUsd: row.budgetNanoUsd,
       depth: row.depth,
+      ...(row.archivedAt === null ? {} : { isArchived: true as const }),
       ...(row.maxConcurrent === null
         ? {}
         : { slotUntilMs: row.slotUntil === null ? null : Date.parse(row.slotUntil) }),

@@ -35,6 +35,8 @@ export interface RunOrder {
   callers?: Caller[];
   /** whose results it takes over, and from which node on it runs anew; null = from what had not succeeded */
   replay?: { executionId: string; fromNodeId: string | null };
+  /** it ended long ago and stands in the archive; absent = no */
+  isArchived?: true;
   /** one node runs alone, with these things given */
   alone?: Alone;
 }
@@ -157,6 +159,10 @@ export interface RunObject {
   /** How the outermost nodes stand, and what one of them gave (JSON): for a run that takes over from this one. */
   topNodes(): Promise<EarlierNode[]>;
   topOutput(nodeId: string): Promise<string>;
+  /** Writes all that it holds to the archive; `nothing` when it never began. */
+  archive(): Promise<'archived' | 'not_ended' | 'nothing'>;
+  /** Forgets everything: only what was archived. */
+  empty(): Promise<void>;
   /** An execution that this one called has ended. */
   called(executionId: string): Promise<void>;
   /** Looks after what is due and what was lost; false when the run has not begun. */
@@ -179,6 +185,7 @@ export interface RunDeps {
   record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
   /** gives free slots of this workflow to those who stand in line */
   grantSlots(workflowId: string): Promise<unknown>;
+  archive(executionId: string, lines: AsyncIterable<string>): Promise<void>;
   /** results of an execution that this one takes over from, also when it was archived */
   earlierRun(executionId: string): Promise<EarlierRun>;
   /** how an execution stands that this one called; null while it goes */
