@@ -73,11 +73,15 @@ export class WorkflowRunStore implements ProgressState {
     try {
       return this.#storage.transactionSync(change);
     } catch (error) {
-      this.#order = this.#run = undefined;
-      this.#chunk = null;
-      for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
+      this.forget();
       throw error;
     }
+  }
+  /** Only the rows count. */
+  forget(): void {
+    this.#order = this.#run = undefined;
+    this.#chunk = null;
+    for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
   }
 
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {

@@ -169,8 +169,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async empty(): Promise<void> {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
-      // what is remembered goes with the rows: who asks again finds an object that never ran
-      this.ctx.abort('archived');
+      // what is remembered goes with the rows; nobody asks an archived run again
+      this.#progress = null;
+      this.#store.forget();
     }
 
     async called(executionId: string): Promise<void> {
