@@ -1,4 +1,5 @@
 /** What a run tells the others: its index row and outputs to D1, its steps to the team's open pages. Neither can stop the run. */
+import { uncoveredMs } from '../worker/domain/workflow/engine-time.ts';
 import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
 import { ENDED } from '../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
@@ -11,6 +12,8 @@ const OUTPUTS_AT_ONCE = 200;
 const STEPS_AT_ONCE = 50;
 /** Beyond this, counting all nodes for every push would cost more than it tells. */
 const COUNTED_STEPS = 10_000;
+/** Of a run with more nodes it is not told what the engine took. */
+const COUNTED_STRETCHES = 1_000;
 
 const iso = (ms: number | null) => (ms === null || ms === Infinity ? null : new Date(ms).toISOString());
 
@@ -106,6 +109,7 @@ export class RunReporter {
         startedAt: iso(run.startedMs),
         endedAt: ended && more ? null : iso(run.endedMs),
         wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
+        engineMs: ended && !more ? this.#engineMs(run.startedMs, run.endedMs) : null,
         holdsSlot: typeof run.slotUntilMs === 'number',
         outputs: outputs.map(({ output }) => output),
       };
@@ -125,6 +129,13 @@ export class RunReporter {
       break;
     }
     this.#push();
+  }
+
+  #engineMs(startedMs: number | null, endedMs: number | null): number | null {
+    const stretches = this.#store.stretches(COUNTED_STRETCHES);
+    return stretches === null || startedMs === null || endedMs === null
+      ? null
+      : uncoveredMs(stretches, startedMs, endedMs);
   }
 
   #pushSoon(): void {

@@ -1,5 +1,6 @@
 /** The rows of one run: what the state machine keeps, beside outputs, items and what is still to be told to D1. Described in docs/state.md. */
 import type { NodeSpend } from '../worker/domain/contracts/node.ts';
+import type { Stretch } from '../worker/domain/workflow/engine-time.ts';
 import type { NodeView, RunOrder, StoredOutput } from '../worker/domain/workflow/run.ts';
 import type {
   FrameState,
@@ -482,6 +483,15 @@ export class WorkflowRunStore implements ProgressState {
       node,
     )[0];
     return row ? String(row.text) : null;
+  }
+  /** When its nodes ran or waited; null when there are more than `limit`. */
+  stretches(limit: number): Stretch[] | null {
+    const rows = this.#all(
+      'SELECT started_ms, ended_ms FROM node WHERE started_ms IS NOT NULL LIMIT ?',
+      limit + 1,
+    );
+    if (rows.length > limit) return null;
+    return rows.map((row) => ({ startedMs: Number(row.started_ms), endedMs: row.ended_ms as number | null }));
   }
   counts(): Record<string, Partial<Record<NodeStatus, number>>> {
     const counts: Record<string, Partial<Record<NodeStatus, number>>> = {};

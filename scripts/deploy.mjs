@@ -5,7 +5,7 @@ import { build } from './build.mjs';
 
 if (/database_id = "local"/.test(readFileSync('wrangler.toml', 'utf8'))) {
   console.error(
-    'wrangler.toml still has database_id = "local". Create the resources first:\n  npx wrangler d1 create prompt-manage   (put its id into wrangler.toml)\n  npx wrangler r2 bucket create prompt-manage-files\n  npx wrangler queues create executions && npx wrangler queues create ledger\n  npx wrangler secret put MASTER_KEY      (32 random bytes in base64)',
+    'wrangler.toml still has database_id = "local". Create the resources first:\n  npx wrangler d1 create prompt-manage   (put its id into wrangler.toml)\n  npx wrangler r2 bucket create prompt-manage-files\n  for queue in executions ledger notices; do npx wrangler queues create $queue && npx wrangler queues create $queue-dead; done\n  npx wrangler secret put MASTER_KEY      (32 random bytes in base64)',
   );
   process.exit(1);
 }

@@ -18,6 +18,7 @@ import { recordRun } from './store/executions.ts';
 import { runObject } from './store/run-object.ts';
 import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
+import type { NoticeMessage } from './store/notices.ts';
 
 export function runDeps(services: Services): RunDeps {
   const { env, db, now, newId, team, providerDeps } = services;
@@ -40,7 +41,13 @@ export function runDeps(services: Services): RunDeps {
     expressions: evaluators,
     nodeDeps,
     abandon: (teamId, runId, beforeAttempt) => team(teamId).abandon(runId, beforeAttempt),
-    record: (record) => recordRun(env.DB, record, now()),
+    async record(record) {
+      const { toTell, ...held } = await recordRun(env.DB, record, now());
+      // a message that is not sent now is found by the sweeper: the row is there
+      if (toTell)
+        await env.NOTICES.send({ endedRun: record.executionId } satisfies NoticeMessage).catch(() => {});
+      return held;
+    },
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
     archive: (executionId, lines) => putArchive(env.FILES, executionId, lines),
     async earlierRun(executionId) {

@@ -102,6 +102,7 @@ const BODIES: Record<string, unknown> = {
   'POST /api/executions/:id/approvals/:nodeId': { decision: 'approved' },
   'POST /api/executions/:id/reviews/:nodeId': { decision: 'done' },
   'PATCH /api/workflows/:id/webhook': { signed: true },
+  'PUT /api/workflows/:id/alerts': { onFailure: true, slowMs: null, costPercent: null },
   'PATCH /api/outputs/:id': { tags: ['walked'] },
   'PUT /api/workflows/:id': { ...workflow, draftRevision: 1 },
 };
@@ -260,6 +261,10 @@ const PUBLIC = [
   'GET /api/openapi.json',
   'POST /api/auth/*',
   'POST /api/operator/seed',
+  // known by its token and signature
+  'POST /hooks/:token',
+  // asks for the operator token
+  'GET /api/metrics',
 ];
 
 describe('every guarded route', () => {

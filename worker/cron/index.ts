@@ -11,6 +11,7 @@ import { retainLedgers } from './retain-ledgers.ts';
 import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
+import { tellOfRuns } from './tell-of-runs.ts';
 import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
@@ -26,6 +27,7 @@ export async function everyMinute(services: Services): Promise<void> {
     archiveRuns,
     tickTeams,
     bookUnbooked,
+    tellOfRuns,
     sweepDeliveries,
     watchSpend,
     proveLedgers,

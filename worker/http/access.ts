@@ -12,6 +12,7 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/auth/*': 'public',
   // guarded by the launcher's own token
   'POST /api/operator/seed': 'public',
+  'GET /api/metrics': 'public',
   'GET /api/me': 'signed-in',
   'GET /api/teams': 'signed-in',
   'POST /api/teams': 'signed-in',
@@ -48,6 +49,8 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/workflows/:id/publish': 'workflow.write',
   'POST /api/workflows/:id/unpublish': 'workflow.write',
   // its address lets whoever knows it begin runs
+  'GET /api/workflows/:id/alerts': 'workflow.read',
+  'PUT /api/workflows/:id/alerts': 'workflow.write',
   'GET /api/workflows/:id/webhook': 'workflow.write',
   'POST /api/workflows/:id/webhook': 'workflow.write',
   'PATCH /api/workflows/:id/webhook': 'workflow.write',
@@ -65,6 +68,7 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/workflows/:id/trigger': 'run.create',
   'GET /api/workflows/:id/executions': 'workflow.read',
   'GET /api/executions': 'workflow.read',
+  'GET /api/executions/stats': 'workflow.read',
   'GET /api/executions/:id': 'workflow.read',
   'POST /api/executions/:id/cancel': 'run.create',
   'POST /api/executions/:id/pause': 'run.create',

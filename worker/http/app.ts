@@ -32,6 +32,7 @@ import { members } from './members.ts';
 import { nodeTypes } from './node-types.ts';
 import { operator } from './operator.ts';
 import { modelRoutes } from './model-routes.ts';
+import { metrics } from './metrics.ts';
 import { models } from './models.ts';
 import { notificationChannels } from './notification-channels.ts';
 import { outputs } from './outputs.ts';
@@ -45,6 +46,7 @@ import { schedules } from './schedules.ts';
 import { signIn } from './sign-in.ts';
 import { teams } from './teams.ts';
 import { webhooks } from './webhooks.ts';
+import { workflowAlerts } from './workflow-alerts.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
@@ -116,11 +118,14 @@ export function createApp() {
     .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', workflowAlerts)
     .route('/', webhooks)
     .route('/', hooks)
     .route('/', schedules)
     .route('/', deadLetters)
     .route('/', workflowEstimate)
+    // before /api/executions/:id: `stats` is no execution
+    .route('/', metrics)
     .route('/', executions)
     .route('/', decisions)
     .route('/', replays)

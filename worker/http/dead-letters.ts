@@ -1,8 +1,7 @@
 /** /api/dead-letters: what could not be processed, why, and once more when a person says so. Each decision is audited. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { executionMessage, enqueueExecution } from '../store/execution-queue.ts';
-import { findExecution } from '../store/executions.ts';
+import { executionMessage } from '../store/execution-queue.ts';
 import { audit } from '../store/audit.ts';
 import {
   closeLetter,
@@ -14,6 +13,7 @@ import {
   type LetterKind,
   type LetterRow,
 } from '../store/dead-letters.ts';
+import { QUEUES, sendAgain } from '../store/queue-messages.ts';
 import { fireAgain, makeFire } from '../store/schedule-fires.ts';
 import { publishedOf, startPublished, triggersOf } from '../store/start-published.ts';
 import { byCaller } from './audited.ts';
@@ -53,16 +53,16 @@ const notOpen = (status: string) =>
 const stillNot = (message: string) => new Refused({ reason: 'conflict', message });
 
 const fireSchema = z.object({ scheduleId: z.string(), fireAt: z.string() });
+const messageSchema = z.object({ queue: z.enum(QUEUES), body: z.unknown() });
 const eventSchema = z.object({ input: z.unknown() });
 
 /** How a letter of each kind is tried again; answers the execution, throws 409 when it still cannot be. */
 const REPLAY: Record<LetterKind, (c: Context<AppEnv>, letter: LetterRow) => Promise<string | null>> = {
   async queue_message(c, letter) {
-    const { db, env } = c.get('services');
-    const { executionId } = executionMessage.parse(letter.payload);
-    if (!(await findExecution(db, letter.teamId!, executionId))) throw stillNot('The execution is gone.');
-    await enqueueExecution(env, executionId);
-    return executionId;
+    const services = c.get('services');
+    const message = messageSchema.parse(await payloadOf(services, letter));
+    await sendAgain(services, message);
+    return executionMessage.safeParse(message.body).data?.executionId ?? null;
   },
   async schedule_fire(c, letter) {
     const services = c.get('services');

@@ -6,8 +6,9 @@ import { estimateOf, type Candidate } from '../domain/cost/estimate.ts';
 import type { Price } from '../domain/cost/price.ts';
 import type { ModelRef, PriceTable } from '../domain/cost/price-table.ts';
 import { SANDBOX } from '../domain/cost/sandbox-prices.ts';
-import { connectedProviders } from '../store/connected-providers.ts';
-import { outputTokensOfLastRuns } from '../store/estimate-history.ts';
+import { providersOf } from '../store/connected-providers.ts';
+import { connectionsOf } from '../store/connections.ts';
+import { recentOutputTokens } from '../store/estimate-history.ts';
 import { firstModelOf } from '../store/model-routes.ts';
 import { modelNamed } from '../store/named-model.ts';
 import { overridesOf } from '../store/prices.ts';
@@ -80,11 +81,11 @@ export const estimate = newRoutes().openapi(
   }),
   async (c) => {
     const services = c.get('services');
-    const { db, prices, counter, now } = services;
+    const { prices, counter, now } = services;
     const { teamId } = c.get('actor');
     const body = c.req.valid('json');
-    const [connected, overrides] = await Promise.all([
-      connectedProviders(services, teamId),
+    const [connections, overrides] = await Promise.all([
+      connectionsOf(services, teamId),
       overridesOf(services, teamId),
     ]);
     // of a route: the model that stands first
@@ -93,8 +94,10 @@ export const estimate = newRoutes().openapi(
     if (!ref) throw new Refused({ reason: 'model_not_found', model: body.model });
 
     const chat = body.messages ? chatOf(body) : null;
-    const count = await (chat ? counter.countChat(ref, chat) : counter.countText(ref, body.text ?? ''));
-    const history = await outputTokensOfLastRuns(db, { teamId, ...ref, promptId: body.promptId });
+    const [count, history] = await Promise.all([
+      chat ? counter.countChat(ref, chat) : counter.countText(ref, body.text ?? ''),
+      recentOutputTokens(services, { teamId, ...ref, promptId: body.promptId }),
+    ]);
     const pricedAt = new Date(now()).toISOString();
     const price = prices.lookup(ref.provider, ref.model, pricedAt, overrides);
     const bounds = { audio: chat?.audio ?? false };
@@ -114,7 +117,7 @@ export const estimate = newRoutes().openapi(
       history,
       maxOutputTokens,
       bounds,
-      candidates: candidatesFor(ref.provider, connected, prices, (model) =>
+      candidates: candidatesFor(ref.provider, providersOf(connections), prices, (model) =>
         prices.lookup(model.provider, model.model, pricedAt, overrides),
       ),
     });

@@ -15,16 +15,18 @@ const optionsSchema = z.strictObject({
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-const launcherOnly = createMiddleware<AppEnv>(async function launcherOnly(c, next) {
+/** Without the token there is no such route: as the launcher sends it, or as a scraper can. */
+export const operatorOnly = createMiddleware<AppEnv>(async function operatorOnly(c, next) {
   const token = c.get('services').vars.OPERATOR_TOKEN;
-  const sent = c.req.header('x-operator-token');
+  const sent =
+    c.req.header('x-operator-token') ?? /^Bearer\s+(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
   if (token === undefined || sent === undefined || !timingSafeEqual(digest(token), digest(sent)))
     throw new Refused({ reason: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` });
   await next();
 });
 
 export const operator = newRoutes();
-operator.post('/api/operator/seed', launcherOnly, async function seed(c) {
+operator.post('/api/operator/seed', operatorOnly, async function seed(c) {
   const options = optionsSchema.safeParse(await c.req.json().catch(() => null));
   if (!options.success) throw new Refused({ reason: 'invalid', issues: issuesOf(options.error) });
   return c.json({ seeded: await seedDemo(c.get('services'), options.data) });

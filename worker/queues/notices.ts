@@ -1,9 +1,10 @@
-/** Queue `notices`: announces a team's alerts, and makes deliveries. Delivered twice, or by two consumers at once, it changes nothing. */
+/** Queue `notices`: announces a team's alerts, tells of runs that ended, and makes deliveries. Delivered twice, or by two consumers at once, it changes nothing. */
 import { noticeOfAlert } from '../domain/budget/alert-notice.ts';
 import type { Alert } from '../domain/budget/alerts.ts';
 import type { Services } from '../services.ts';
-import { noticeMessageSchema, postNotice } from '../store/notices.ts';
+import { noticeMessageSchema, postNotice, type NoticeMessage } from '../store/notices.ts';
 import { namesOf } from '../store/nouns.ts';
+import { tellOfEndedRun } from '../store/workflow-alerts.ts';
 
 const ALERTS_AT_ONCE = 100;
 
@@ -28,6 +29,12 @@ async function nameOf(services: Services, teamId: string, alert: Alert): Promise
   return (await namesOf(services.env.DB, teamId, { type, ids: [id] })).get(id);
 }
 
+/** The deliveries that a message asks to be made. */
+async function dueBy(services: Services, message: NoticeMessage): Promise<string[]> {
+  if ('teamId' in message) return announceAlerts(services, message.teamId);
+  return 'endedRun' in message ? tellOfEndedRun(services, message.endedRun) : [message.deliveryId];
+}
+
 /** The messages of a batch are worked at together: one slow receiver does not keep the others waiting. */
 export async function consumeNotices(batch: MessageBatch<unknown>, services: Services): Promise<void> {
   await Promise.all(
@@ -40,10 +47,7 @@ export async function consumeNotices(batch: MessageBatch<unknown>, services: Ser
         return message.ack();
       }
       try {
-        const due =
-          'teamId' in parsed.data
-            ? await announceAlerts(services, parsed.data.teamId)
-            : [parsed.data.deliveryId];
+        const due = await dueBy(services, parsed.data);
         await Promise.all(due.map((id) => services.attemptDelivery(id)));
         message.ack();
       } catch (error) {

@@ -1,6 +1,6 @@
 /** What runs of a model wrote before: the basis of estimates. Read only. */
 import { and, desc, eq, ne } from 'drizzle-orm';
-import type { Db } from '../services.ts';
+import type { CoreServices, Db } from '../services.ts';
 import { ledger } from './schema.ts';
 
 export interface HistoryOf {
@@ -17,6 +17,26 @@ export interface HistoryOf {
 const LAST = 200;
 /** Newest rows of the team that are looked at: bounds the read where a model is rarely used. */
 const WINDOW = 2_000;
+
+/** While a person types, the same question comes with every pause: what runs wrote does not change with it. */
+const CACHE_MS = 5_000;
+const CACHED = 1_000;
+const cache = new Map<string, { untilMs: number; outputTokens: number[] }>();
+
+/** As `outputTokensOfLastRuns`, at most five seconds old. */
+export async function recentOutputTokens(
+  { db, now }: Pick<CoreServices, 'db' | 'now'>,
+  of: HistoryOf,
+): Promise<number[]> {
+  const name = JSON.stringify([of.teamId, of.provider, of.model, of.promptId]);
+  const known = cache.get(name);
+  if (known && known.untilMs > now()) return known.outputTokens;
+  const outputTokens = await outputTokensOfLastRuns(db, of);
+  if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
+  cache.delete(name);
+  cache.set(name, { untilMs: now() + CACHE_MS, outputTokens });
+  return outputTokens;
+}
 
 /** Output tokens of the last 200 runs that ended well, newest first. */
 export async function outputTokensOfLastRuns(db: Db, of: HistoryOf): Promise<number[]> {

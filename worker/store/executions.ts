@@ -178,18 +178,18 @@ async function callersOf(db: Db, nearest: string): Promise<Caller[]> {
 
 /**
  * Brings the index row up to date and adds the outputs, in one batch; safe to run twice. A slot that is still held is leased anew, one that
- * ran out is not: answers until when it is held now.
+ * ran out is not: answers until when it is held now, and whether people are to be told of its end (store/workflow-alerts.ts).
  */
 export async function recordRun(
   database: D1Database,
   record: RunRecord,
   nowMs: number,
-): Promise<{ slotUntilMs: number | null }> {
+): Promise<{ slotUntilMs: number | null; toTell: boolean }> {
   const update = database
     .prepare(
       `UPDATE execution SET status = ?, error = ?, budget_nano_usd = ?, input_tokens = ?, output_tokens = ?, cost_nano_usd = ?,
          started_at = ?, ended_at = ?, wake_at = ?,
-         slot_until = CASE WHEN ? AND slot_until > ? THEN ? END WHERE id = ? RETURNING slot_until`,
+         engine_ms = ?, slot_until = CASE WHEN ? AND slot_until > ? THEN ? END WHERE id = ? RETURNING slot_until`,
     )
     .bind(
       record.status,
@@ -201,26 +201,45 @@ export async function recordRun(
       record.startedAt,
       record.endedAt,
       record.wakeAt,
+      record.engineMs ?? null,
       record.holdsSlot ? 1 : 0,
       new Date(nowMs).toISOString(),
       new Date(nowMs + SLOT_MS).toISOString(),
       record.executionId,
     );
-  const slotOf = (updated: D1Result<{ slot_until: string | null }> | undefined) => {
-    const until = updated?.results[0]?.slot_until ?? null;
-    return { slotUntilMs: until === null ? null : Date.parse(until) };
+  const statements = [update];
+  if (record.outputs.length > 0)
+    statements.unshift(
+      database
+        .prepare(
+          `INSERT OR IGNORE INTO output (id, team_id, workflow_id, execution_id, node_id, item_key, item_index, value, tags,
+             input_tokens, output_tokens, cost_nano_usd, duration_ms, created_at)
+           SELECT o ->> 'id', ?, ?, ?, o ->> 'nodeId', o ->> 'itemKey', o ->> 'itemIndex', o ->> 'value', o -> 'tags',
+             o ->> 'inputTokens', o ->> 'outputTokens', o ->> 'costNanoUsd', o ->> 'durationMs', o ->> 'createdAt'
+           FROM (SELECT value AS o FROM json_each(?))`,
+        )
+        .bind(record.teamId, record.workflowId, record.executionId, JSON.stringify(record.outputs)),
+    );
+  const ended = record.endedAt !== null;
+  if (ended)
+    statements.push(
+      database
+        .prepare(
+          `INSERT OR IGNORE INTO ended_run (execution_id, ended_at)
+           SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM workflow_alert WHERE workflow_id = ?3)`,
+        )
+        .bind(record.executionId, record.endedAt, record.workflowId),
+    );
+  const results =
+    statements.length === 1
+      ? [await update.all()]
+      : await database.batch<Record<string, unknown>>(statements);
+  const updated = results[statements.indexOf(update)] as D1Result<{ slot_until: string | null }>;
+  const until = updated.results[0]?.slot_until ?? null;
+  return {
+    slotUntilMs: until === null ? null : Date.parse(until),
+    toTell: ended && results.at(-1)!.meta.changes > 0,
   };
-  if (record.outputs.length === 0) return slotOf(await update.all<{ slot_until: string | null }>());
-  const insert = database
-    .prepare(
-      `INSERT OR IGNORE INTO output (id, team_id, workflow_id, execution_id, node_id, item_key, item_index, value, tags,
-         input_tokens, output_tokens, cost_nano_usd, duration_ms, created_at)
-       SELECT o ->> 'id', ?, ?, ?, o ->> 'nodeId', o ->> 'itemKey', o ->> 'itemIndex', o ->> 'value', o -> 'tags',
-         o ->> 'inputTokens', o ->> 'outputTokens', o ->> 'costNanoUsd', o ->> 'durationMs', o ->> 'createdAt'
-       FROM (SELECT value AS o FROM json_each(?))`,
-    )
-    .bind(record.teamId, record.workflowId, record.executionId, JSON.stringify(record.outputs));
-  return slotOf((await database.batch<{ slot_until: string | null }>([insert, update]))[1]);
 }
 
 /** Executions nobody has looked after: their wake-up is late, or they were never begun. */

@@ -5,10 +5,11 @@ import type { Notice } from '../domain/notify/notice.ts';
 import type { CoreServices } from '../services.ts';
 import { listChannels } from './channels.ts';
 
-/** Queue `notices`: which team has alerts to announce, or which delivery is due. The truth stands in the team's object and in D1. */
+/** Queue `notices`: which team has alerts to announce, which delivery is due, or which run ended. The truth stands in the team's object and in D1. */
 export const noticeMessageSchema = z.union([
   z.strictObject({ teamId: z.string().min(1) }),
   z.strictObject({ deliveryId: z.string().min(1) }),
+  z.strictObject({ endedRun: z.string().min(1) }),
 ]);
 export type NoticeMessage = z.infer<typeof noticeMessageSchema>;
 

@@ -9,6 +9,9 @@ export const NOTICE_KINDS = [
   { kind: 'budget.threshold_reached', label: 'A budget reached a threshold' },
   { kind: 'budget.projected_exhaustion', label: 'A budget is expected to run out' },
   { kind: 'spend.unusual', label: 'Unusual spend' },
+  { kind: 'workflow.failed', label: 'A workflow run failed' },
+  { kind: 'workflow.slow', label: 'A workflow run is slow' },
+  { kind: 'workflow.costly', label: 'A workflow run cost more than usual' },
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number]['kind'] | 'channel.test' | 'workflow.message';
 

@@ -74,6 +74,8 @@ export interface RunRecord {
   startedAt: string | null;
   endedAt: string | null;
   wakeAt: string | null;
+  /** of its time, how long no node ran or waited; null = it has not ended, or has too many nodes to tell */
+  engineMs?: number | null;
   /** it goes on holding a slot of its workflow */
   holdsSlot: boolean;
   outputs: StoredOutput[];

@@ -1,0 +1,90 @@
+import { env } from 'cloudflare:workers';
+import { eq } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { makeTeam } from '../../tests/workers/fixtures.ts';
+import { edge, json, node, start, until } from '../../tests/workers/running.ts';
+import { services } from '../services.ts';
+import { deadLetter, execution } from '../store/schema.ts';
+import { hashDefinition } from '../store/workflows.ts';
+import { insertExecution } from '../store/executions.ts';
+import { definitionSchema } from '../domain/workflow/definition.ts';
+import { consume } from './index.ts';
+
+const record = services(env);
+
+async function giveUp(queue: string, body: unknown) {
+  let acked = false;
+  const message = {
+    id: 'm',
+    body,
+    attempts: 11,
+    timestamp: new Date(),
+    ack: () => (acked = true),
+    retry() {},
+  };
+  await consume({ queue, messages: [message] } as unknown as MessageBatch<unknown>, record);
+  return acked;
+}
+
+describe('a message that its queue gave up', () => {
+  it('is a dead letter of its team, and begins the run when it is replayed', async () => {
+    const { fetch, teamId } = await makeTeam('editor');
+    const definition = definitionSchema.parse({
+      name: 'Given up',
+      nodes: [start, node('out', 'output', { value: 'there' })],
+      edges: [edge('start', 'out')],
+    });
+    const id = record.newId('execution');
+    const at = new Date().toISOString();
+    await insertExecution(
+      { db: record.db, files: env.FILES },
+      {
+        id,
+        teamId,
+        workflowId: 'wf_dead',
+        version: null,
+        definitionHash: await hashDefinition(definition),
+        status: 'queued',
+        trigger: 'api',
+        input: null,
+        createdAt: at,
+        wakeAt: at,
+      },
+      definition,
+    );
+    expect(await giveUp('executions-dead', { executionId: id })).toBe(true);
+    expect(await giveUp('executions-dead', { executionId: id })).toBe(true);
+    const { data } = await json(await fetch('/api/dead-letters?kind=queue_message'));
+    expect(data).toMatchObject([
+      { subject: `executions ${id}`, workflowId: 'wf_dead', reason: 'gave_up', attempts: 2, status: 'open' },
+    ]);
+    const replayed = await fetch(`/api/dead-letters/${data[0].id}/replay`, { method: 'POST' });
+    expect(await json(replayed)).toMatchObject({ status: 'replayed', executionId: id });
+    await until(fetch, id, 'completed');
+    expect((await record.db.select().from(execution).where(eq(execution.id, id)))[0]!.status).toBe(
+      'completed',
+    );
+  });
+
+  it('may be dismissed, and the next of its kind is a new letter', async () => {
+    const { fetch, teamId } = await makeTeam('editor');
+    const letters = async () => (await json(await fetch('/api/dead-letters'))).data;
+    await giveUp('ledger-dead', { teamId });
+    const [letter] = await letters();
+    expect(letter.subject).toBe(`ledger ${teamId}`);
+    const dismissed = await fetch(`/api/dead-letters/${letter.id}/dismiss`, { method: 'POST' });
+    expect(await json(dismissed)).toMatchObject({ status: 'dismissed', executionId: null });
+    expect((await fetch(`/api/dead-letters/${letter.id}/replay`, { method: 'POST' })).status).toBe(409);
+    await giveUp('ledger-dead', { teamId });
+    expect((await letters()).map(({ status }: { status: string }) => status)).toEqual(['open', 'dismissed']);
+  });
+
+  it('that is none of ours is kept where only operators count it', async () => {
+    await giveUp('notices-dead', { surprise: true });
+    const rows = await record.db
+      .select()
+      .from(deadLetter)
+      .where(eq(deadLetter.subject, 'notices {"surprise":true}'));
+    expect(rows).toMatchObject([{ teamId: null, kind: 'queue_message' }]);
+  });
+});
