@@ -77,11 +77,15 @@ export class WorkflowRunStore implements ProgressState {
     try {
       return this.#storage.transactionSync(change);
     } catch (error) {
-      this.#order = this.#run = undefined;
-      this.#chunk = null;
-      for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
+      this.forget();
       throw error;
     }
+  }
+  /** Only the rows count. */
+  forget(): void {
+    this.#order = this.#run = undefined;
+    this.#chunk = null;
+    for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
   }
 
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
@@ -373,6 +377,12 @@ export class WorkflowRunStore implements ProgressState {
       this.#outputs.set(frame, outputs);
     }
     return outputs;
+  }
+  /** One output, whatever its size; not kept in memory. */
+  output(frame: string, node: string): unknown {
+    const row = this.#all('SELECT output FROM node WHERE frame = ? AND node = ?', frame, node)[0];
+    if (!row) return null;
+    return row.output === null ? this.#fromParts(frame, node) : (JSON.parse(String(row.output)) as unknown);
   }
   addSpend(frame: string, node: string, spend: NodeSpend): void {
     const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];

@@ -1,7 +1,7 @@
 /** What a person decides in a run, and what waits for one: an approval, or what became of a step of which nobody knows whether it happened. Each is audited. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Result } from '../domain/result.ts';
+import { err, type Result } from '../domain/result.ts';
 import type { NodePlace, NotDecided } from '../domain/workflow/run.ts';
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
 import { audit } from '../store/audit.ts';
@@ -36,8 +36,9 @@ async function decided(
 ) {
   const { executionId, what, ...decision } = of;
   const services = c.get('services');
-  if (!(await findExecution(services.db, c.get('actor').teamId, executionId))) throw noExecution(executionId);
-  const outcome = await decide();
+  const row = await findExecution(services.db, c.get('actor').teamId, executionId);
+  if (!row) throw noExecution(executionId);
+  const outcome = row.archivedAt === null ? await decide() : err('nothing_to_decide' as const);
   if (!outcome.ok) {
     const at = decision.itemPath.length > 0 ? ` at item ${decision.itemPath.join('.')}` : '';
     if (outcome.error === 'no_node')

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or, sql } from 'drizzle-orm';
 import type { Caller } from '../domain/budget/budget.ts';
 import type { Definition } from '../domain/workflow/definition.ts';
+import type { Alone } from '../domain/workflow/replay.ts';
 import type { RunOrder, RunRecord } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
 import { pageFrom, type PageOptions } from './page.ts';
@@ -12,6 +13,8 @@ export type ExecutionRow = typeof execution.$inferSelect;
 
 /** Inputs beyond this many characters of JSON stand in R2. */
 export const INLINE_INPUT_CHARS = 64 * 1024;
+/** The trigger of a run of one node: its input holds what is given to that node. */
+export const ALONE = 'node';
 const inputKey = (executionId: string) => `executions/${executionId}/input.json`;
 
 /** definitions this isolate knows to be stored: they never change and are never deleted */
@@ -179,7 +182,9 @@ export async function loadOrders(
       workflowId: row.workflowId,
       version: row.version,
       definition: pinned,
-      input: input ?? null,
+      ...(row.trigger === ALONE
+        ? { input: (input as Alone).input ?? null, alone: input as Alone }
+        : { input: input ?? null }),
       trigger: row.trigger,
       keyId: row.keyId,
       memberId: row.memberId,
@@ -187,6 +192,7 @@ export async function loadOrders(
       tags: [...new Set([...(pinned.settings.tags ?? []), ...(keyTags ?? [])])],
       budgetNanoUsd: row.budgetNanoUsd,
       depth: row.depth,
+      ...(row.archivedAt === null ? {} : { isArchived: true as const }),
       ...(row.maxConcurrent === null
         ? {}
         : { slotUntilMs: row.slotUntil === null ? null : Date.parse(row.slotUntil) }),
