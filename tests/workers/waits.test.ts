@@ -278,7 +278,9 @@ describe('what waits for a person', () => {
     await until(team.fetch, id, 'paused');
     const viewer = await makeKey(team.teamId, 'viewer');
     expect(await showing(() => listed(viewer.fetch), 1)).toHaveLength(1);
-    const refused = await post(viewer.fetch, `/api/executions/${id}/approvals/gate`, { decision: 'approved' });
+    const refused = await post(viewer.fetch, `/api/executions/${id}/approvals/gate`, {
+      decision: 'approved',
+    });
     expect(refused.status).toBe(403);
     const other = await makeTeam('owner');
     expect((await listed(other.fetch)).data).toEqual([]);

@@ -111,7 +111,9 @@ export const itemWords = (run: Pick<NodeRun, 'itemIndex' | 'itemPath'>): string 
 export const waitsAlone = (execution: Execution): (NodeRun & { wait: NodeWait })[] =>
   execution.nodes.filter(
     (run): run is NodeRun & { wait: NodeWait } =>
-      run.status === 'waiting' && run.wait !== undefined && ['delay', 'retry', 'workflow'].includes(run.wait.for),
+      run.status === 'waiting' &&
+      run.wait !== undefined &&
+      ['delay', 'retry', 'workflow'].includes(run.wait.for),
   );
 
 /** Every run of one node, all items together. */

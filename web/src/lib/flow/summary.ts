@@ -57,7 +57,9 @@ export function summaryOf(node: FlowNode, names: SummaryNames): string {
       return id ? (names.workflow?.(id) ?? id) : 'No workflow chosen';
     }
     case 'action':
-      return [names.dataSource(text(config.dataSourceId)), text(config.operation)].filter(Boolean).join(' · ');
+      return [names.dataSource(text(config.dataSourceId)), text(config.operation)]
+        .filter(Boolean)
+        .join(' · ');
     default: {
       const first = Object.values(config).find((value) => typeof value === 'string' && value !== '');
       return text(first);
