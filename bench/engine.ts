@@ -6,7 +6,7 @@
 import { eventually, freePort, freshFolder, startServer } from '../tests/journeys/server.ts';
 import { startSideEffects } from '../tests/journeys/side-effects.ts';
 import { makeWorkflow, type Step } from '../tests/journeys/workflow.ts';
-import { claim, load, machine, ms, percentile, post } from './load.ts';
+import { claim, diskSync, load, machine, ms, percentile, post } from './load.ts';
 import { startUpstreamProcess } from './start-upstream.ts';
 
 const upstream = await startUpstreamProcess(0);
@@ -19,6 +19,7 @@ const server = await startServer({
   env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'sk-bench' },
 });
 console.log(`engine, on ${machine()} (load generator and upstream on the same cores)`);
+console.log(diskSync(folder.dataDir));
 
 interface NodeTimes {
   nodeId: string;

@@ -3,7 +3,7 @@
  * <= 8 ms at 50; the first streamed byte <= 5 ms later than direct. Beside direct calls in the same run, every call on the ledger.
  */
 import { freePort, freshFolder, startServer } from '../tests/journeys/server.ts';
-import { claim, load, machine, ms, percentile, post, type Sample } from './load.ts';
+import { claim, diskSync, load, machine, ms, percentile, post, type Sample } from './load.ts';
 import { startUpstreamProcess } from './start-upstream.ts';
 
 const UPSTREAM_MS = 50;
@@ -46,6 +46,7 @@ const at = (samples: Sample[], pick: 'firstMs' | 'totalMs', p: number) =>
   );
 
 console.log(`gateway latency over an upstream of ${UPSTREAM_MS} ms on ${machine()}`);
+console.log(diskSync(folder.dataDir));
 await load(WARM_CALLS, 32, () => ways.gateway(false));
 await load(500, 32, () => ways.gateway(true));
 for (const [kind, stream] of [

@@ -1,6 +1,6 @@
 /** Claim: >= 600 JSON calls a second through one process with an instant upstream, every call reserved, settled and on the ledger; beside the upstream alone. */
 import { eventually, freePort, freshFolder, startServer } from '../tests/journeys/server.ts';
-import { claim, load, machine, ms, percentile, post } from './load.ts';
+import { claim, diskSync, load, machine, ms, percentile, post } from './load.ts';
 import { startUpstreamProcess } from './start-upstream.ts';
 
 const CLAIM_PER_SECOND = 600;
@@ -33,6 +33,7 @@ const gateway = () =>
 console.log(
   `gateway throughput, instant upstream, on ${machine()} (load generator and upstream on the same cores)`,
 );
+console.log(diskSync(folder.dataDir));
 await load(WARM_CALLS, 32, gateway);
 const alone = await load(4000, 32, direct);
 const through = await load(6000, 32, gateway);

@@ -1,6 +1,8 @@
 /** What every bench of the server shares: a load of requests over kept-alive connections, and honest percentiles. */
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
@@ -70,6 +72,23 @@ export function percentile(values: number[], p: number) {
 }
 
 export const ms = (value: number) => `${value.toFixed(2)} ms`;
+/** Where the state lies, how long the disk takes to keep 4 KB: every commit of the local runtime waits for that once, and all others with it. */
+export function diskSync(folder: string): string {
+  const file = join(folder, 'sync-probe');
+  const page = Buffer.alloc(4096, 1);
+  const times: number[] = [];
+  const descriptor = openSync(file, 'w');
+  for (let i = 0; i < 50; i++) {
+    const began = performance.now();
+    writeSync(descriptor, page);
+    fsyncSync(descriptor);
+    times.push(performance.now() - began);
+  }
+  closeSync(descriptor);
+  rmSync(file);
+  return `a commit's fsync here: p50 ${ms(percentile(times, 50))}, p95 ${ms(percentile(times, 95))}`;
+}
+
 export const machine = () => `${cpus().length} x ${cpus()[0]!.model.trim()}, Node ${process.versions.node}`;
 
 /** Says whether a figure holds its claim; the bench ends with status 1 when one does not. */
