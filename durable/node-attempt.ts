@@ -45,6 +45,8 @@ export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<strin
     },
     workflow: { id: order.workflowId, name: order.definition.name, version: order.version },
   };
+  if (order.alone && 'item' in order.alone)
+    Object.assign(scope, { item: order.alone.item, index: order.alone.index ?? 0 });
   const chain = [];
   for (let key: string | null = frameKey; key !== null; key = store.frame(key).parent) chain.unshift(key);
   for (const key of chain) {

@@ -43,11 +43,14 @@ const VERSIONS = [
   `ALTER TABLE node ADD COLUMN wait TEXT;
    ALTER TABLE map DROP COLUMN in_doubt;
    CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
+  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
 ];
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
 const LIVE_FRAMES = 1_000;
+/** a node `n` that waits for a person; each half is answered by an index of its own */
+const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
 type Row = Record<string, string | number | null>;
 const parse = <T>(text: string | number | null): T | null =>
@@ -74,11 +77,15 @@ export class WorkflowRunStore implements ProgressState {
     try {
       return this.#storage.transactionSync(change);
     } catch (error) {
-      this.#order = this.#run = undefined;
-      this.#chunk = null;
-      for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
+      this.forget();
       throw error;
     }
+  }
+  /** Only the rows count. */
+  forget(): void {
+    this.#order = this.#run = undefined;
+    this.#chunk = null;
+    for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
   }
 
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
@@ -371,6 +378,12 @@ export class WorkflowRunStore implements ProgressState {
     }
     return outputs;
   }
+  /** One output, whatever its size; not kept in memory. */
+  output(frame: string, node: string): unknown {
+    const row = this.#all('SELECT output FROM node WHERE frame = ? AND node = ?', frame, node)[0];
+    if (!row) return null;
+    return row.output === null ? this.#fromParts(frame, node) : (JSON.parse(String(row.output)) as unknown);
+  }
   addSpend(frame: string, node: string, spend: NodeSpend): void {
     const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];
     const add =
@@ -473,6 +486,19 @@ export class WorkflowRunStore implements ProgressState {
       node,
     )[0];
     return row ? String(row.text) : null;
+  }
+  questionCount(): number {
+    return Number(this.#all(`SELECT count(*) AS n FROM node n WHERE ${ASKS}`)[0]!.n);
+  }
+  questions(limit: number): NodeView[] {
+    return this.#all(
+      `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
+       WHERE ${ASKS} ORDER BY n.started_ms, n.item LIMIT ?`,
+      limit,
+    ).map((row) => {
+      const { frame: _, ...view } = this.#view(row);
+      return view;
+    });
   }
   /** When its nodes ran or waited; null when there are more than `limit`. */
   stretches(limit: number): Stretch[] | null {

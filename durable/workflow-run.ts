@@ -6,11 +6,13 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
 import { err, ok, type Result } from '../worker/domain/result.ts';
-import { frameKey, planOf } from '../worker/domain/workflow/plan.ts';
+import { frameKey, planOf, TOP } from '../worker/domain/workflow/plan.ts';
 import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
 import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
+import { keptOf, type EarlierNode } from '../worker/domain/workflow/replay.ts';
 import type {
   NodePlace,
+  NodeView,
   NotDecided,
   RunDeps,
   RunObject,
@@ -20,6 +22,7 @@ import type {
 import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
 import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
+import { archiveLines } from './run-archive.ts';
 import { runView } from './run-view.ts';
 import { WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
@@ -32,6 +35,7 @@ const RENEWED_MS = 30_000;
 const TURN = 200;
 
 type Place = { frame: string; node: string };
+type KeptNode = { nodeId: string; handle: string | null; output: unknown };
 type RunCommand = Extract<Command, { do: 'run' }>;
 /** What one event writes, in one transaction: null when it came too late. */
 type Event = (progress: Progress, nowMs: number) => Command[] | null;
@@ -73,7 +77,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (this.#store.order()) {
         if (isGranted) this.#change((progress, nowMs) => progress.granted(nowMs, slotUntilMs));
         await this.poke();
-      } else if (!isLimited || isGranted) this.#begin(order);
+      } else if (!isLimited || isGranted) await this.#begin(order);
       // else its row stands in line until there is a slot
     }
 
@@ -85,18 +89,22 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       return runView(this.#store, this.#machine().plan, page);
     }
 
+    async questions(limit: number): Promise<NodeView[]> {
+      return this.#store.order() ? this.#store.questions(limit) : [];
+    }
+
     async cancel(order: RunOrder) {
-      this.#beginThen(order, (progress, nowMs) => progress.cancel(nowMs));
+      await this.#beginThen(order, (progress, nowMs) => progress.cancel(nowMs));
       return this.#told();
     }
 
     async pause(order: RunOrder) {
-      this.#beginThen(order, (progress, nowMs) => progress.pause(nowMs));
+      await this.#beginThen(order, (progress, nowMs) => progress.pause(nowMs));
       return this.#told();
     }
 
     async resume(order: RunOrder, { budgetNanoUsd }: { budgetNanoUsd?: number | null }) {
-      this.#beginThen(order, (progress, nowMs) => {
+      await this.#beginThen(order, (progress, nowMs) => {
         const own = budgetNanoUsd === undefined ? {} : { budgetNanoUsd };
         // what its callers may spend may have been raised, too
         this.#store.putOrder({ ...this.#store.order()!, callers: order.callers, ...own });
@@ -138,6 +146,37 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       if (!taken) return err('nothing_to_decide');
       this.#reporter.node(frame, nodeId);
       return ok(await this.#told());
+    }
+
+    async topNodes(): Promise<EarlierNode[]> {
+      if (!this.#store.order()) return [];
+      return [...this.#store.frame(TOP).nodes].map(([nodeId, { status, handle }]) => ({
+        nodeId,
+        status,
+        handle,
+      }));
+    }
+
+    async topOutput(nodeId: string): Promise<string> {
+      return JSON.stringify(this.#store.output(TOP, nodeId));
+    }
+
+    async archive(): Promise<'archived' | 'not_ended' | 'nothing'> {
+      const order = this.#store.order();
+      if (!order) return 'nothing';
+      const { status } = this.#store.run();
+      const isOver = ENDED.includes(status) && status !== 'needs_review';
+      if (!isOver || !this.#store.isRecorded() || this.#live.size > 0) return 'not_ended';
+      await this.#deps.archive(order.executionId, archiveLines(this.#store, this.#machine().plan));
+      return 'archived';
+    }
+
+    async empty(): Promise<void> {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+      // what is remembered goes with the rows; nobody asks an archived run again
+      this.#progress = null;
+      this.#store.forget();
     }
 
     async called(executionId: string): Promise<void> {
@@ -191,8 +230,34 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       return this.#progress;
     }
 
-    #begin(order: RunOrder): void {
-      this.#change((progress, nowMs) => progress.start(nowMs, startOptions(order, nowMs)), order);
+    async #begin(order: RunOrder): Promise<void> {
+      const kept = await this.#takeOver(order);
+      if (this.#store.order()) return;
+      this.#change((progress, nowMs) => this.#started(order, kept, { progress, nowMs }), order);
+    }
+
+    #started(
+      order: RunOrder,
+      kept: readonly KeptNode[],
+      { progress, nowMs }: { progress: Progress; nowMs: number },
+    ): Command[] {
+      const handles = kept.map(({ nodeId, handle }): [string, string | null] => [nodeId, handle]);
+      const commands = progress.start(nowMs, { ...startOptions(order, nowMs), kept: handles });
+      for (const { nodeId, output } of kept) this.#store.putOutput(TOP, nodeId, output);
+      return commands;
+    }
+
+    /** Results that are there before anything runs: of the run it replays, or given to a node that runs alone. */
+    async #takeOver({ replay, alone, definition }: RunOrder): Promise<KeptNode[]> {
+      if (alone)
+        return Object.entries(alone.nodes).map(([nodeId, output]) => ({ nodeId, handle: null, output }));
+      if (!replay) return [];
+      const earlier = await this.#deps.earlierRun(replay.executionId);
+      const kept = keptOf(planOf(definition, this.#deps.kinds), await earlier.nodes(), replay.fromNodeId);
+      const nodes: KeptNode[] = [];
+      for (const { nodeId, handle } of kept)
+        nodes.push({ nodeId, handle, output: await earlier.output(nodeId) });
+      return nodes;
     }
 
     /** What a report says of the slot. Renewing is no change that others are told of. */
@@ -205,14 +270,14 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
-    #beginThen(order: RunOrder, event: Event): void {
-      if (this.#store.order()) this.#change(event);
-      else
-        this.#change((progress, nowMs) => {
-          const started = progress.start(nowMs, startOptions(order, nowMs));
-          const after = event(progress, nowMs) ?? [];
-          return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
-        }, order);
+    async #beginThen(order: RunOrder, event: Event): Promise<void> {
+      const kept = this.#store.order() ? [] : await this.#takeOver(order);
+      if (this.#store.order()) return void this.#change(event);
+      this.#change((progress, nowMs) => {
+        const started = this.#started(order, kept, { progress, nowMs });
+        const after = event(progress, nowMs) ?? [];
+        return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
+      }, order);
     }
 
     #wake(): void {

@@ -10,6 +10,7 @@ import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import { directMessages } from './notify-deps.ts';
 import type { Services } from './services.ts';
+import { archivedRun, isArchived, putArchive } from './store/archive.ts';
 import { calledRun, callWorkflow, cancelRun } from './store/called-runs.ts';
 import { mayReach } from './store/connections.ts';
 import { findDataSource, readRows } from './store/data-sources.ts';
@@ -48,6 +49,15 @@ export function runDeps(services: Services): RunDeps {
       return held;
     },
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
+    archive: (executionId, lines) => putArchive(env.FILES, executionId, lines),
+    async earlierRun(executionId) {
+      if (await isArchived(db, executionId)) return archivedRun(env.FILES, executionId);
+      const run = runObject(env, executionId);
+      return {
+        nodes: () => run.topNodes(),
+        output: async (nodeId) => JSON.parse(await run.topOutput(nodeId)) as unknown,
+      };
+    },
     calledRun: (executionId) => calledRun(services, executionId),
     tellCaller: (callerId, executionId) => runObject(env, callerId).called(executionId),
     cancelRun: (executionId) => cancelRun(services, executionId),

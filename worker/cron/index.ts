@@ -1,6 +1,7 @@
 /** What happens every minute. Each job is tried by itself: one that fails does not keep the others. */
 import type { Services } from '../services.ts';
 import { sweepCachedAnswers } from '../store/cached-answers.ts';
+import { archiveRuns } from './archive-runs.ts';
 import { activeTeams } from '../store/executions.ts';
 import { sweepDeliveries } from './deliveries.ts';
 import { sweepKeptAnswers } from '../store/idempotency.ts';
@@ -23,6 +24,7 @@ export async function everyMinute(services: Services): Promise<void> {
     sweepExecutions,
     sweepLines,
     sweepOrphans,
+    archiveRuns,
     tickTeams,
     bookUnbooked,
     tellOfRuns,

@@ -39,6 +39,7 @@ import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
 import { prompts } from './prompts.ts';
 import { newRoutes, type AppEnv } from './routes.ts';
+import { replays } from './replays.ts';
 import { reprice } from './reprice.ts';
 import { runs } from './runs.ts';
 import { schedules } from './schedules.ts';
@@ -127,6 +128,7 @@ export function createApp() {
     .route('/', metrics)
     .route('/', executions)
     .route('/', decisions)
+    .route('/', replays)
     .route('/', outputs)
     .route('/', dataSources)
     .route('/', prompts)

@@ -2,8 +2,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { EXECUTION_STATUSES, NODE_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
-import type { RunOrder, RunView } from '../domain/workflow/run.ts';
+import type { RunObject, RunOrder, RunView } from '../domain/workflow/run.ts';
 import { findExecution, listExecutions, loadOrders, type ExecutionRow } from '../store/executions.ts';
+import { archivedView } from '../store/archive.ts';
 import { resumeCalled } from '../store/called-runs.ts';
 import { runObject } from '../store/run-object.ts';
 import { startRun } from '../store/start-run.ts';
@@ -36,7 +37,7 @@ const summarySchema = z
   })
   .openapi('ExecutionSummary');
 
-const nodeSchema = z
+export const nodeRunSchema = z
   .object({
     nodeId: z.string(),
     itemIndex: z.int().optional(),
@@ -75,7 +76,9 @@ export const executionSchema = summarySchema
     fromNodeId: z.string().nullable(),
     /** why it is paused at a budget */
     refusal: refusalSchema.nullable(),
-    nodes: z.array(nodeSchema),
+    /** `paused` by a person, or because all that is left only waits (it goes on by itself) */
+    pausedFor: z.enum(['person', 'wait']).nullish(),
+    nodes: z.array(nodeRunSchema),
     /** per node, how many of its items stand where */
     counts: z.record(z.string(), z.partialRecord(z.enum(NODE_STATUSES), z.int())),
     /** there are more rows of nodes: ask again with ?cursor= */
@@ -108,12 +111,18 @@ function shown(row: ExecutionRow, view: RunView | null) {
   };
 }
 
-async function orderOf(c: Context<AppEnv>, id: string): Promise<RunOrder> {
+/** Tells a run to do something; one that ended long ago stays as it is. */
+async function told(
+  c: Context<AppEnv>,
+  id: string,
+  tell: (run: RunObject, order: RunOrder) => Promise<ExecutionStatus>,
+) {
   const { db, env } = c.get('services');
   const row = await findExecution(db, c.get('actor').teamId, id);
   const order = row && (await loadOrders({ db, files: env.FILES }, [id])).get(id);
-  if (!order) throw noExecution(id);
-  return order;
+  if (!row || !order) throw noExecution(id);
+  if (row.archivedAt !== null) return { executionId: id, status: row.status as ExecutionStatus };
+  return { executionId: id, status: await tell(runObject(env, id), order) };
 }
 
 const triggerBody = optionalJsonBody(triggerSchema, { params: idParam });
@@ -226,7 +235,11 @@ export const executions = newRoutes()
       const { db, env } = c.get('services');
       const row = await findExecution(db, c.get('actor').teamId, id);
       if (!row) throw noExecution(id);
-      const view = await runObject(env, id).view(c.req.valid('query'));
+      const page = c.req.valid('query');
+      const view =
+        row.archivedAt === null
+          ? await runObject(env, id).view(page)
+          : await archivedView(env.FILES, id, page);
       const input = row.inputRef ? await (await env.FILES.get(row.inputRef))?.json() : row.input;
       return c.json({ ...shown(row, view), input: (input ?? null) as unknown }, 200);
     },
@@ -241,8 +254,7 @@ export const executions = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const order = await orderOf(c, id);
-      return c.json({ executionId: id, status: await runObject(c.env, id).cancel(order) }, 200);
+      return c.json(await told(c, id, (run, order) => run.cancel(order)), 200);
     },
   )
   .openapi(
@@ -255,8 +267,7 @@ export const executions = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const order = await orderOf(c, id);
-      return c.json({ executionId: id, status: await runObject(c.env, id).pause(order) }, 200);
+      return c.json(await told(c, id, (run, order) => run.pause(order)), 200);
     },
   )
   .openapi(
@@ -270,10 +281,9 @@ export const executions = newRoutes()
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const order = await orderOf(c, id);
       const { budgetNanoUsd } = c.req.valid('json');
-      const status = await runObject(c.env, id).resume(order, { budgetNanoUsd });
+      const state = await told(c, id, (run, order) => run.resume(order, { budgetNanoUsd }));
       await resumeCalled(c.get('services'), id);
-      return c.json({ executionId: id, status }, 200);
+      return c.json(state, 200);
     },
   );

@@ -1,15 +1,20 @@
 /** The two little languages, bounded: JSONata for expressions, Liquid for templates. Pure: no files, no clock to the outside, no prototypes. */
 import jsonata from 'jsonata';
-import { Liquid, Output } from 'liquidjs';
+import { Context, Liquid, Output } from 'liquidjs';
 import type { ExpressionFault, Expressions } from '../domain/workflow/expression.ts';
 import { err, ok } from '../domain/result.ts';
+import { MAX_TEXT_CHARS, registerBounded } from './bounded/functions.ts';
+import { BoundedRegExp, faultOfPattern } from './bounded/pattern.ts';
+import { isLargerThan } from './bounded/size.ts';
 
 /** Bounds of one evaluation. */
 const MAX_SOURCE_CHARS = 20_000;
 const MAX_OUTPUT_CHARS = 1_000_000;
 const TIMEOUT_MS = 1_000;
+/** The clock of the Workers runtime stands still while code runs: what counts is how much is done. */
+const MAX_STEPS = 2_000_000;
 const MAX_DEPTH = 200;
-const MAX_SEQUENCE = 1_000_000;
+const MAX_SEQUENCE = 250_000;
 const KEPT = 500;
 
 const liquid = new Liquid({
@@ -32,10 +37,42 @@ function asText(value: unknown): string {
 
 type Template = { parts: ReturnType<Liquid['parse']>; single: string | null };
 
-const expressions = remembered((source: string) => {
+/** Where the evaluation of an expression is, for faults that do not know it themselves. */
+interface Compiled {
+  expression: ReturnType<typeof jsonata>;
+  at: number | undefined;
+}
+
+const expressions = remembered((source: string): Compiled => {
   if (source.length > MAX_SOURCE_CHARS) throw { message: `is longer than ${MAX_SOURCE_CHARS} characters` };
-  const compiled = jsonata(source, { timeout: TIMEOUT_MS, stack: MAX_DEPTH, sequence: MAX_SEQUENCE });
-  refuseSlowPatterns(compiled.ast());
+  const expression = jsonata(source, {
+    timeout: TIMEOUT_MS,
+    stack: MAX_DEPTH,
+    sequence: MAX_SEQUENCE,
+    RegexEngine: BoundedRegExp as unknown as RegExpConstructor,
+  });
+  refuseSlowPatterns(expression.ast());
+  registerBounded(expression);
+  const compiled: Compiled = { expression, at: undefined };
+  type Step = { position?: number };
+  type Frame = { base: { steps?: number } };
+  expression.assign(
+    Symbol.for('jsonata.__evaluate_entry') as unknown as string,
+    ({ position }: Step, _: unknown, frame: Frame) => {
+      compiled.at = position ?? compiled.at;
+      const steps = (frame.base.steps ?? 0) + 1;
+      frame.base.steps = steps;
+      if (steps > MAX_STEPS)
+        throw { message: `takes more than ${MAX_STEPS} steps. Check for an endless loop`, position };
+    },
+  );
+  expression.assign(
+    Symbol.for('jsonata.__evaluate_exit') as unknown as string,
+    ({ position }: Step, _: unknown, __: unknown, result: unknown) => {
+      if (typeof result === 'string' && result.length > MAX_TEXT_CHARS)
+        throw { message: `makes a text of more than ${MAX_TEXT_CHARS} characters`, position };
+    },
+  );
   return compiled;
 });
 
@@ -62,16 +99,14 @@ function remembered<T>(compile: (source: string) => T) {
   };
 }
 
-/** A repeated group that itself repeats, like (a+)+, can take for ever on a short text. */
+/** Patterns are refused when they are written, with the place they stand at. */
 function refuseSlowPatterns(ast: unknown): void {
   const visit = (node: unknown): void => {
-    if (node === null || typeof node !== 'object') return;
-    if (node instanceof RegExp) {
-      if (/\([^()]*[+*}][^()]*\)\s*[+*{]/.test(node.source))
-        throw { message: `the pattern /${node.source}/ repeats a repetition and could take for ever` };
-      return;
-    }
-    for (const value of Object.values(node)) visit(value);
+    if (node === null || typeof node !== 'object' || node instanceof RegExp) return;
+    const { value, position } = node as { value?: unknown; position?: number };
+    const fault = value instanceof RegExp ? faultOfPattern(value.source) : null;
+    if (fault) throw { message: `the pattern ${fault}`, position };
+    for (const inner of Object.values(node)) visit(inner);
   };
   visit(ast);
 }
@@ -102,27 +137,47 @@ function plain(value: unknown) {
   if (value === null || value === undefined || typeof value === 'function') return ok(null);
   if (typeof value !== 'object' && typeof value !== 'string')
     return ok(typeof value === 'number' && !Number.isFinite(value) ? null : value);
-  const text = JSON.stringify(value);
-  if (text.length > 10 * MAX_OUTPUT_CHARS)
+  if (isLargerThan(value, 10 * MAX_OUTPUT_CHARS))
     return err({ message: `gives more than ${10 * MAX_OUTPUT_CHARS} characters` });
+  const text = JSON.stringify(value);
   return ok(typeof value === 'string' ? value : (JSON.parse(text) as unknown));
+}
+
+/** One rendering: steps are counted where the library looks at the clock. */
+function boundedContext(scope: Record<string, unknown>): Context {
+  const context = new Context(scope, liquid.options);
+  let steps = 0;
+  const { renderLimit } = context;
+  const check = renderLimit.check.bind(renderLimit);
+  renderLimit.check = (atMs) => {
+    if (++steps > MAX_STEPS) throw new Error(`takes more than ${MAX_STEPS} steps. Check for an endless loop`);
+    check(atMs);
+  };
+  return context;
 }
 
 export const evaluators: Expressions = {
   checkExpression: (source) => check(expressions, source),
   checkTemplate: (source) => check(templates, source),
   async evaluate(source, scope) {
+    let compiled: Compiled | undefined;
     try {
-      return plain(await expressions(source).evaluate(scope));
+      compiled = expressions(source);
+      return plain(await compiled.expression.evaluate(scope));
     } catch (error) {
-      return err(faultOf(error));
+      const fault = faultOf(error);
+      return err(
+        fault.position === undefined && compiled?.at !== undefined
+          ? { ...fault, position: compiled.at }
+          : fault,
+      );
     }
   },
   async render(source, scope) {
     try {
       const { parts, single } = templates(source);
-      if (single !== null) return plain(await liquid.evalValue(single, scope));
-      const text = String(await liquid.render(parts, scope));
+      if (single !== null) return plain(await liquid.evalValue(single, boundedContext(scope)));
+      const text = String(await liquid.render(parts, boundedContext(scope)));
       if (text.length > MAX_OUTPUT_CHARS)
         return err({ message: `gives more than ${MAX_OUTPUT_CHARS} characters` });
       return ok(text);

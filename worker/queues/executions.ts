@@ -24,7 +24,8 @@ export async function consumeExecutions(batch: MessageBatch<unknown>, { env, db 
     [...wanted].map(async ([id, messages]) => {
       try {
         const order = orders.get(id);
-        if (order) await runObject(env, id).start(order);
+        // an archived run has ended: its object would begin anew
+        if (order && !order.isArchived) await runObject(env, id).start(order);
         for (const message of messages) message.ack();
       } catch (error) {
         console.error(

@@ -5,6 +5,7 @@ import type { NodeSpend } from '../contracts/node.ts';
 import type { Definition } from './definition.ts';
 import type { Expressions } from './expression.ts';
 import type { NodeKinds } from './graph.ts';
+import type { Alone, EarlierNode } from './replay.ts';
 import type { Result } from '../result.ts';
 import type { ExecutionStatus, NodeStatus, NodeWait, RunError } from './state.ts';
 
@@ -34,6 +35,10 @@ export interface RunOrder {
   callers?: Caller[];
   /** whose results it takes over, and from which node on it runs anew; null = from what had not succeeded */
   replay?: { executionId: string; fromNodeId: string | null };
+  /** it ended long ago and stands in the archive; absent = no */
+  isArchived?: true;
+  /** one node runs alone, with these things given */
+  alone?: Alone;
 }
 
 /** By workflow id, the version that was published when the run began, and its definition's hash. */
@@ -73,6 +78,8 @@ export interface RunRecord {
   engineMs?: number | null;
   /** it goes on holding a slot of its workflow */
   holdsSlot: boolean;
+  /** nodes that wait for a person */
+  questions: number;
   outputs: StoredOutput[];
 }
 
@@ -102,6 +109,8 @@ export interface RunView {
   error: RunError | null;
   /** why it is paused at a budget */
   refusal: unknown;
+  /** status `paused`: by a person, or because all that is left only waits. Absent in views kept from before */
+  pausedFor?: 'person' | 'wait' | null;
   budgetNanoUsd: number | null;
   startedAt: string;
   endedAt: string | null;
@@ -112,6 +121,11 @@ export interface RunView {
   /** per node, how many of its items stand where */
   counts: Record<string, Partial<Record<NodeStatus, number>>>;
   nextCursor: string | null;
+}
+
+export interface EarlierRun {
+  nodes(): Promise<EarlierNode[]>;
+  output(nodeId: string): Promise<unknown>;
 }
 
 /** How an execution ended that another one called. */
@@ -140,6 +154,8 @@ export interface RunObject {
   cancel(order: RunOrder): Promise<ExecutionStatus>;
   pause(order: RunOrder): Promise<ExecutionStatus>;
   resume(order: RunOrder, change: { budgetNanoUsd?: number | null }): Promise<ExecutionStatus>;
+  /** The nodes that wait for a person, oldest first. */
+  questions(limit: number): Promise<NodeView[]>;
   /** A person's answer to an approval. */
   approve(
     answer: NodePlace & { decision: 'approved' | 'rejected' },
@@ -148,6 +164,13 @@ export interface RunObject {
   review(
     answer: NodePlace & { decision: 'done' | 'retry'; output?: unknown },
   ): Promise<Result<ExecutionStatus, NotDecided>>;
+  /** How the outermost nodes stand, and what one of them gave (JSON): for a run that takes over from this one. */
+  topNodes(): Promise<EarlierNode[]>;
+  topOutput(nodeId: string): Promise<string>;
+  /** Writes all that it holds to the archive; `nothing` when it never began. */
+  archive(): Promise<'archived' | 'not_ended' | 'nothing'>;
+  /** Forgets everything: only what was archived. */
+  empty(): Promise<void>;
   /** An execution that this one called has ended. */
   called(executionId: string): Promise<void>;
   /** Looks after what is due and what was lost; false when the run has not begun. */
@@ -170,6 +193,9 @@ export interface RunDeps {
   record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
   /** gives free slots of this workflow to those who stand in line */
   grantSlots(workflowId: string): Promise<unknown>;
+  archive(executionId: string, lines: AsyncIterable<string>): Promise<void>;
+  /** results of an execution that this one takes over from, also when it was archived */
+  earlierRun(executionId: string): Promise<EarlierRun>;
   /** how an execution stands that this one called; null while it goes */
   calledRun(executionId: string): Promise<CalledRun | null>;
   /** tells the execution that called this one that it has ended; may be lost */

@@ -1,0 +1,158 @@
+/** Runs that take over from others: a replay keeps what an earlier run has, a node alone is given what it needs. Both are executions like any other. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
+import { aloneDefinition } from '../domain/workflow/replay.ts';
+import { ENDED, type ExecutionStatus } from '../domain/workflow/state.ts';
+import { audit } from '../store/audit.ts';
+import { ALONE, findExecution, loadOrders } from '../store/executions.ts';
+import { startRun } from '../store/start-run.ts';
+import { findWorkflow } from '../store/workflows.ts';
+import { byCaller } from './audited.ts';
+import { Refused } from './errors.ts';
+import { noExecution, stateSchema } from './executions.ts';
+import { idempotent } from './idempotency.ts';
+import { answers, newRoutes, optionalJsonBody } from './routes.ts';
+import { idParam, noWorkflow, requireRunnable, requireSound } from './workflows.ts';
+
+const MAX_GIVEN_CHARS = 5_000_000;
+const nodeParams = z.object({ id: z.string().max(64), nodeId: z.string().max(64) });
+
+const replayBody = optionalJsonBody(
+  z.strictObject({
+    fromNodeId: z.string().max(64).optional().openapi({
+      description:
+        'runs anew from this node on; absent = from what did not succeed, or from the start when all did. A node inside a map stands for the whole map',
+    }),
+  }),
+  { params: idParam },
+);
+const aloneBody = optionalJsonBody(
+  z.strictObject({
+    definition: definitionSchema.optional().openapi({ description: 'instead of the saved draft' }),
+    input: z.unknown().optional().openapi({ description: 'the input of the run' }),
+    nodes: z
+      .record(z.string().max(64), z.unknown())
+      .optional()
+      .openapi({ description: 'outputs of other nodes, as if they had run' }),
+    item: z.unknown().optional().openapi({ description: 'the item, for a node inside a map' }),
+    index: z.int().min(0).optional(),
+  }),
+  { params: nodeParams },
+);
+
+const noNode = (id: string, path: string) =>
+  new Refused({ reason: 'invalid', issues: [{ path, message: `there is no node "${id}"` }] });
+
+export const replays = newRoutes()
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/executions/{id}/replay',
+      summary: 'Run it again, keeping what it has',
+      description:
+        'A new execution of the same version with the same input. Results that do not hang on what runs anew are taken over and cost nothing.',
+      ...replayBody,
+      middleware: [idempotent, replayBody.middleware] as const,
+      responses: answers(202, 'It is saved and will run.', stateSchema),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const { fromNodeId } = c.req.valid('json');
+      const services = c.get('services');
+      const { db, env } = services;
+      const actor = c.get('actor');
+      const row = await findExecution(db, actor.teamId, id);
+      const order = row && (await loadOrders({ db, files: env.FILES }, [id])).get(id);
+      if (!row || !order) throw noExecution(id);
+      if (!ENDED.includes(row.status as ExecutionStatus))
+        throw new Refused({
+          reason: 'conflict',
+          message: 'It has not ended yet: cancel it, or wait for its end.',
+        });
+      const { definition, alone } = order;
+      if (fromNodeId !== undefined && !definition.nodes.some((node) => node.id === fromNodeId))
+        throw noNode(fromNodeId, 'fromNodeId');
+      // a run in which all went well has nothing to go on from
+      const from = fromNodeId ?? (row.status === 'completed' ? definition.nodes[0]?.id : undefined) ?? null;
+      const started = await startRun(services, {
+        teamId: actor.teamId,
+        workflowId: row.workflowId,
+        version: row.version,
+        definition,
+        definitionHash: row.definitionHash,
+        trigger: alone ? ALONE : 'replay',
+        input: alone ?? order.input,
+        keyId: actor.keyId,
+        memberId: actor.memberId,
+        groupIds: actor.groupIds,
+        budgetNanoUsd: row.budgetNanoUsd,
+        pins: order.pins,
+        replay: { executionId: id, fromNodeId: from },
+      });
+      if (!started.ok) throw new Refused(started.error);
+      const { executionId } = started.value;
+      await audit(services, {
+        ...byCaller(c),
+        action: 'execution.replay',
+        target: id,
+        after: { executionId, fromNodeId: from },
+      });
+      return c.json({ executionId, status: 'queued' as const }, 202);
+    },
+  )
+  .openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/workflows/{id}/nodes/{nodeId}/run',
+      summary: 'Run one node alone',
+      description:
+        'What the node would find is given: the input of the run, outputs of other nodes, the item of a map. Its side effects are real, and what it spends is booked.',
+      ...aloneBody,
+      middleware: [idempotent, aloneBody.middleware] as const,
+      responses: answers(202, 'It is saved and will run.', stateSchema),
+    }),
+    async (c) => {
+      const { id, nodeId } = c.req.valid('param');
+      const { definition: sent, input = null, nodes = {}, ...at } = c.req.valid('json');
+      const services = c.get('services');
+      const actor = c.get('actor');
+      const row = await findWorkflow(services.db, actor.teamId, id);
+      if (!row) throw noWorkflow(id);
+      const whole: Definition = sent ?? row.draft;
+      requireSound(whole);
+      if (!whole.nodes.some((node) => node.id === nodeId)) {
+        if (sent) throw noNode(nodeId, 'definition.nodes');
+        throw new Refused({ reason: 'not_found', message: `There is no node "${nodeId}" in the draft.` });
+      }
+      for (const given of Object.keys(nodes))
+        if (given === nodeId || !whole.nodes.some((node) => node.id === given))
+          throw noNode(given, `nodes.${given}`);
+      const alone = { input, nodes, ...at };
+      if (JSON.stringify(alone).length > MAX_GIVEN_CHARS)
+        throw new Refused({
+          reason: 'too_large',
+          message: 'What is given is larger than 5 MB.',
+          limitBytes: MAX_GIVEN_CHARS,
+        });
+      const definition = aloneDefinition(whole, nodeId, Object.keys(nodes));
+      // what is given has run already, whatever its settings lack; the node itself must be able to
+      requireRunnable({
+        ...definition,
+        nodes: definition.nodes.filter((node) => !(node.id in nodes)),
+        edges: aloneDefinition(whole, nodeId, []).edges,
+      });
+      const started = await startRun(services, {
+        teamId: actor.teamId,
+        workflowId: id,
+        version: null,
+        definition,
+        trigger: ALONE,
+        input: alone,
+        keyId: actor.keyId,
+        memberId: actor.memberId,
+        groupIds: actor.groupIds,
+      });
+      if (!started.ok) throw new Refused(started.error);
+      return c.json({ executionId: started.value.executionId, status: 'queued' as const }, 202);
+    },
+  );
