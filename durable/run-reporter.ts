@@ -111,6 +111,7 @@ export class RunReporter {
         wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
         engineMs: ended && !more ? this.#engineMs(run.startedMs, run.endedMs) : null,
         holdsSlot: typeof run.slotUntilMs === 'number',
+        questions: this.#store.questionCount(),
         outputs: outputs.map(({ output }) => output),
       };
       const { slotUntilMs } = await this.#deps.record(record);

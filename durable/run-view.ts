@@ -25,6 +25,7 @@ export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
     status: run.status,
     error: run.error,
     refusal: run.refusal,
+    pausedFor: run.status === 'paused' ? (run.pausedFor ?? 'person') : null,
     budgetNanoUsd: store.order()!.budgetNanoUsd,
     startedAt: new Date(run.startedMs).toISOString(),
     endedAt: run.endedMs === null ? null : new Date(run.endedMs).toISOString(),

@@ -43,6 +43,7 @@ const VERSIONS = [
   `ALTER TABLE node ADD COLUMN wait TEXT;
    ALTER TABLE map DROP COLUMN in_doubt;
    CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
+  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
   `ALTER TABLE node ADD COLUMN ref TEXT;`,
 ];
 
@@ -59,6 +60,8 @@ export interface OutputRef {
   key: string;
   preview: string;
 }
+/** a node `n` that waits for a person; each half is answered by an index of its own */
+const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
 type Row = Record<string, string | number | null>;
 const parse = <T>(text: string | number | null): T | null =>
@@ -543,6 +546,19 @@ export class WorkflowRunStore implements ProgressState {
       node,
     )[0];
     return row ? String(row.text) : null;
+  }
+  questionCount(): number {
+    return Number(this.#all(`SELECT count(*) AS n FROM node n WHERE ${ASKS}`)[0]!.n);
+  }
+  questions(limit: number): NodeView[] {
+    return this.#all(
+      `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
+       WHERE ${ASKS} ORDER BY n.started_ms, n.item LIMIT ?`,
+      limit,
+    ).map((row) => {
+      const { frame: _, ...view } = this.#view(row);
+      return view;
+    });
   }
   /** When its nodes ran or waited; null when there are more than `limit`. */
   stretches(limit: number): Stretch[] | null {

@@ -12,6 +12,7 @@ import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
 import { keptOf, type EarlierNode } from '../worker/domain/workflow/replay.ts';
 import type {
   NodePlace,
+  NodeView,
   NotDecided,
   RunDeps,
   RunObject,
@@ -88,6 +89,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { status } = this.#store.run();
       if (ENDED.includes(status) || status === 'paused_budget') await this.#reporter.report();
       return runView(this.#store, this.#machine().plan, page);
+    }
+
+    async questions(limit: number): Promise<NodeView[]> {
+      return this.#store.order() ? this.#store.questions(limit) : [];
     }
 
     async cancel(order: RunOrder) {

@@ -30,21 +30,23 @@ describe('runs of a workflow that limits them', () => {
     const id = await made(fetch, limited(3, [takesTime], [edge('start', 'wait')]));
     const ids: string[] = [];
     for (let i = 0; i < 30; i++) ids.push(await trigger(fetch, id));
-    let most = 0;
     for (;;) {
       const now = Object.values(await statuses(fetch, id));
-      most = Math.max(most, now.filter((one) => one === 'running').length);
+      expect(now.filter((one) => one === 'running').length).toBeLessThanOrEqual(3);
       if (now.every((one) => one === 'completed')) break;
     }
-    expect(most).toBeLessThanOrEqual(3);
-    expect(most).toBeGreaterThan(0);
     const { results } = await env.DB.prepare(
       'SELECT id, started_at, ended_at FROM execution WHERE workflow_id = ?',
     )
       .bind(id)
       .all<{ id: string; started_at: string; ended_at: string }>();
     const begun = ids.map((one) => results.find((row) => row.id === one)!);
-    expect(begun.map((row) => row.started_at)).toEqual(begun.map((row) => row.started_at).toSorted());
+    // who is granted a slot in one breath begins in one breath: nobody overtakes more than those
+    begun.forEach((row, at) =>
+      expect(begun.slice(0, at).filter((earlier) => earlier.started_at > row.started_at).length).toBeLessThan(
+        3,
+      ),
+    );
     // told by their own clocks, too: who begins finds at most two others under way
     for (const row of begun)
       expect(

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { runInDurableObject } from 'cloudflare:test';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, vi } from 'vitest';
 import { makeKey, makeTeam, type Fetch } from './fixtures.ts';
 import { edge, json, node, of, run, start, until, type Answer } from './running.ts';
 
@@ -223,5 +223,67 @@ describe('a step of which nobody knows whether it happened', () => {
     });
     expect((await post(api, `/api/executions/${id}/reviews/send`, { decision: 'done' })).status).toBe(409);
     expect((await json(await api(`/api/executions/${id}`))).status).toBe('cancelled');
+  });
+});
+
+describe('what waits for a person', () => {
+  const listed = async (api: Fetch, query = '') =>
+    (await json(await api(`/api/decisions${query}`))) as {
+      data: { executionId: string; questions: number; status: string; nodes: Answer[] }[];
+      nextCursor: string | null;
+    };
+
+  /** The index row follows the run a moment later. */
+  const showing = async (list: () => ReturnType<typeof listed>, count: number) => {
+    await vi.waitFor(async () => expect((await list()).data).toHaveLength(count), { timeout: 5000 });
+    return (await list()).data;
+  };
+
+  it('is listed across workflows with what is asked, and gone once it is decided', async () => {
+    const { fetch } = await makeTeam('editor');
+    const first = await run(fetch, asks, { text: 'Hi' });
+    await until(fetch, first.id, 'paused');
+    const second = await run(
+      fetch,
+      {
+        nodes: [
+          start,
+          node('each', 'map', { items: '{{ trigger.names }}', concurrency: 5 }),
+          { ...node('ask', 'approval', { message: 'And {{ item }}?' }), parentId: 'each', name: 'Ask Ana' },
+        ],
+        edges: [edge('start', 'each')],
+      },
+      { names: ['Ida', 'Ute'] },
+    );
+    await until(fetch, second.id, 'paused');
+    const open = await showing(() => listed(fetch), 2);
+    expect(open.map(({ executionId, questions, status }) => [executionId, questions, status])).toEqual([
+      [second.id, 2, 'paused'],
+      [first.id, 1, 'paused'],
+    ]);
+    expect(open[0]!.nodes).toMatchObject([
+      { nodeId: 'ask', name: 'Ask Ana', kind: 'approval', itemPath: [0], wait: { message: 'And Ida?' } },
+      { nodeId: 'ask', itemPath: [1], wait: { message: 'And Ute?' } },
+    ]);
+    expect((await listed(fetch, '?limit=1')).nextCursor).toBe(second.id);
+    await post(fetch, `/api/executions/${first.id}/approvals/gate`, { decision: 'approved' });
+    await until(fetch, first.id, 'completed');
+    await post(fetch, `/api/executions/${second.id}/cancel`, {});
+    expect(await showing(() => listed(fetch), 0)).toEqual([]);
+  });
+
+  it('is seen by a viewer, not by another team, and decided by neither', async () => {
+    const team = await makeTeam('editor');
+    const { id } = await run(team.fetch, asks, { text: 'Hi' });
+    await until(team.fetch, id, 'paused');
+    const viewer = await makeKey(team.teamId, 'viewer');
+    expect(await showing(() => listed(viewer.fetch), 1)).toHaveLength(1);
+    const refused = await post(viewer.fetch, `/api/executions/${id}/approvals/gate`, {
+      decision: 'approved',
+    });
+    expect(refused.status).toBe(403);
+    const other = await makeTeam('owner');
+    expect((await listed(other.fetch)).data).toEqual([]);
+    expect((await other.fetch('/api/decisions?limit=51')).status).toBe(422);
   });
 });

@@ -73,6 +73,7 @@ export const ACCESS: Record<string, Access> = {
   'POST /api/executions/:id/cancel': 'run.create',
   'POST /api/executions/:id/pause': 'run.create',
   'POST /api/executions/:id/resume': 'run.create',
+  'GET /api/decisions': 'workflow.read',
   'POST /api/executions/:id/replay': 'run.create',
   'POST /api/workflows/:id/nodes/:nodeId/run': 'run.create',
   'POST /api/executions/:id/approvals/:nodeId': 'run.decide',

@@ -1,16 +1,16 @@
-/** What a person decides in a run: an approval, or what became of a step of which nobody knows whether it happened. Each is audited. */
+/** What a person decides in a run, and what waits for one: an approval, or what became of a step of which nobody knows whether it happened. Each is audited. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { err, type Result } from '../domain/result.ts';
 import type { NodePlace, NotDecided } from '../domain/workflow/run.ts';
-import type { ExecutionStatus } from '../domain/workflow/state.ts';
+import { EXECUTION_STATUSES, type ExecutionStatus } from '../domain/workflow/state.ts';
 import { audit } from '../store/audit.ts';
-import { findExecution } from '../store/executions.ts';
+import { findExecution, listAsking } from '../store/executions.ts';
 import { runObject } from '../store/run-object.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
-import { noExecution, stateSchema } from './executions.ts';
-import { answers, jsonBody, newRoutes, type AppEnv } from './routes.ts';
+import { nodeRunSchema, noExecution, stateSchema } from './executions.ts';
+import { answers, jsonBody, newRoutes, pageOf, pageQuery, type AppEnv } from './routes.ts';
 
 const MAX_OUTPUT_CHARS = 1_000_000;
 const params = z.object({ id: z.string().max(64), nodeId: z.string().max(64) });
@@ -61,7 +61,64 @@ async function decided(
   return { executionId, status: outcome.value };
 }
 
+/** nodes shown of one run; the rest stand on its own page */
+const SHOWN_NODES = 20;
+const askingSchema = z
+  .object({
+    executionId: z.string(),
+    workflowId: z.string(),
+    version: z.int().nullable(),
+    status: z.enum(EXECUTION_STATUSES),
+    trigger: z.string(),
+    createdAt: z.string(),
+    questions: z.int().openapi({ description: 'how many nodes wait for a person' }),
+    nodes: z
+      .array(
+        nodeRunSchema.extend({
+          kind: z.string(),
+          name: z.string().nullable().openapi({ description: 'null = it has none' }),
+        }),
+      )
+      .openapi({
+        description: `the first ${SHOWN_NODES} of them: \`waiting\` for an approval, or \`needs_review\``,
+      }),
+  })
+  .openapi('OpenDecision');
+
 export const decisions = newRoutes()
+  .openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/decisions',
+      summary: 'Executions in which something waits for a person, newest first',
+      description:
+        'Approvals, and steps of which nobody knows whether they happened, across all workflows of the team.',
+      request: {
+        query: pageQuery.extend({
+          limit: z.coerce.number().int().min(1).max(50).default(20),
+          workflowId: z.string().max(64).optional(),
+        }),
+      },
+      responses: answers(200, 'One page.', pageOf(askingSchema)),
+    }),
+    async (c) => {
+      const { db } = c.get('services');
+      const page = await listAsking(db, c.get('actor').teamId, c.req.valid('query'));
+      const data = await Promise.all(
+        page.data.map(async ({ id, definition, status, ...row }) => {
+          const asking = await runObject(c.env, id).questions(SHOWN_NODES);
+          const nodes = asking.map((node) => {
+            const known = definition.nodes.find((one) => one.id === node.nodeId);
+            return { ...node, kind: known?.kind ?? '', name: known?.name ?? null };
+          });
+          return { executionId: id, ...row, status: status as ExecutionStatus, nodes };
+        }),
+      );
+      // decided a moment ago, and its row not yet brought up to date
+      const open = data.filter(({ nodes }) => nodes.length > 0);
+      return c.json({ data: open, nextCursor: page.nextCursor } as never, 200);
+    },
+  )
   .openapi(
     createRoute({
       method: 'post',

@@ -37,7 +37,7 @@ const summarySchema = z
   })
   .openapi('ExecutionSummary');
 
-const nodeSchema = z
+export const nodeRunSchema = z
   .object({
     nodeId: z.string(),
     itemIndex: z.int().optional(),
@@ -76,7 +76,9 @@ export const executionSchema = summarySchema
     fromNodeId: z.string().nullable(),
     /** why it is paused at a budget */
     refusal: refusalSchema.nullable(),
-    nodes: z.array(nodeSchema),
+    /** `paused` by a person, or because all that is left only waits (it goes on by itself) */
+    pausedFor: z.enum(['person', 'wait']).nullish(),
+    nodes: z.array(nodeRunSchema),
     /** per node, how many of its items stand where */
     counts: z.record(z.string(), z.partialRecord(z.enum(NODE_STATUSES), z.int())),
     /** there are more rows of nodes: ask again with ?cursor= */

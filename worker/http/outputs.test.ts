@@ -24,6 +24,7 @@ async function store(teamId: string, values: unknown[], tags: string[] = ['a']) 
     endedAt: null,
     wakeAt: null,
     holdsSlot: false,
+    questions: 0,
     outputs: values.map((value, index) => ({
       id: `out_${teamId}_${String(index).padStart(5, '0')}`,
       nodeId: 'keep',

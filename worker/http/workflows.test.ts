@@ -135,12 +135,20 @@ describe('workflows', () => {
       'trigger',
       'data_source',
       'prompt',
-      'map',
+      'http',
       'condition',
+      'switch',
+      'map',
+      'merge',
       'transform',
+      'delay',
+      'approval',
+      'workflow',
+      'action',
+      'notify',
       'output',
     ]);
-    expect(data[4]).toMatchObject({
+    expect(data.find(({ kind }: { kind: string }) => kind === 'condition')).toMatchObject({
       handles: ['true', 'false'],
       expressionFields: ['expression'],
       configSchema: { type: 'object' },

@@ -114,6 +114,50 @@ export async function listExecutions(
   return pageFrom(rows, query.limit);
 }
 
+/** Executions in which something waits for a person, newest first, with the names their nodes had when they began. */
+export async function listAsking(
+  db: Db,
+  teamId: string,
+  query: PageOptions & { workflowId?: string },
+): Promise<{
+  data: (Pick<ExecutionRow, 'id' | 'workflowId' | 'version' | 'status' | 'trigger' | 'createdAt'> & {
+    questions: number;
+    definition: Definition;
+  })[];
+  nextCursor: string | null;
+}> {
+  const rows = await db
+    .select({
+      id: execution.id,
+      workflowId: execution.workflowId,
+      version: execution.version,
+      status: execution.status,
+      trigger: execution.trigger,
+      createdAt: execution.createdAt,
+      questions: execution.questions,
+      definition: definition.body,
+    })
+    .from(execution)
+    .innerJoin(
+      definition,
+      and(eq(definition.teamId, execution.teamId), eq(definition.hash, execution.definitionHash)),
+    )
+    .where(
+      and(
+        eq(execution.teamId, teamId),
+        gt(execution.questions, 0),
+        // an emptied object cannot be answered any more
+        isNull(execution.archivedAt),
+        query.workflowId ? eq(execution.workflowId, query.workflowId) : undefined,
+        query.cursor ? lt(execution.id, query.cursor) : undefined,
+      ),
+    )
+    .orderBy(desc(execution.id))
+    .limit(query.limit + 1);
+  const page = pageFrom(rows, query.limit);
+  return { ...page, data: page.data.map((row) => ({ ...row, definition: row.definition as Definition })) };
+}
+
 /** What runs start from, one statement for all of them. */
 export async function loadOrders(
   { db, files }: { db: Db; files: R2Bucket },
@@ -188,7 +232,7 @@ export async function recordRun(
   const update = database
     .prepare(
       `UPDATE execution SET status = ?, error = ?, budget_nano_usd = ?, input_tokens = ?, output_tokens = ?, cost_nano_usd = ?,
-         started_at = ?, ended_at = ?, wake_at = ?,
+         started_at = ?, ended_at = ?, wake_at = ?, questions = ?,
          engine_ms = ?, slot_until = CASE WHEN ? AND slot_until > ? THEN ? END WHERE id = ? RETURNING slot_until`,
     )
     .bind(
@@ -201,6 +245,7 @@ export async function recordRun(
       record.startedAt,
       record.endedAt,
       record.wakeAt,
+      record.questions,
       record.engineMs ?? null,
       record.holdsSlot ? 1 : 0,
       new Date(nowMs).toISOString(),

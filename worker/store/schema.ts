@@ -645,8 +645,13 @@ export const execution = sqliteTable(
     archivedAt: time('archived_at'),
     /** of its time, how long no node ran or waited: what the engine itself took; null = not ended, or too many nodes to tell */
     engineMs: integer('engine_ms'),
+    /** how many of its nodes wait for a person: approvals, and steps of which nobody knows whether they happened */
+    questions: integer('questions').notNull().default(0),
   },
   (t) => [
+    index('execution_questions')
+      .on(t.teamId, t.id)
+      .where(sql`questions > 0`),
     index('execution_ended')
       .on(t.endedAt)
       .where(sql`ended_at is not null`),

@@ -78,6 +78,8 @@ export interface RunRecord {
   engineMs?: number | null;
   /** it goes on holding a slot of its workflow */
   holdsSlot: boolean;
+  /** nodes that wait for a person */
+  questions: number;
   outputs: StoredOutput[];
 }
 
@@ -107,6 +109,8 @@ export interface RunView {
   error: RunError | null;
   /** why it is paused at a budget */
   refusal: unknown;
+  /** status `paused`: by a person, or because all that is left only waits. Absent in views kept from before */
+  pausedFor?: 'person' | 'wait' | null;
   budgetNanoUsd: number | null;
   startedAt: string;
   endedAt: string | null;
@@ -150,6 +154,8 @@ export interface RunObject {
   cancel(order: RunOrder): Promise<ExecutionStatus>;
   pause(order: RunOrder): Promise<ExecutionStatus>;
   resume(order: RunOrder, change: { budgetNanoUsd?: number | null }): Promise<ExecutionStatus>;
+  /** The nodes that wait for a person, oldest first. */
+  questions(limit: number): Promise<NodeView[]>;
   /** A person's answer to an approval. */
   approve(
     answer: NodePlace & { decision: 'approved' | 'rejected' },

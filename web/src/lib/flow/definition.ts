@@ -49,6 +49,8 @@ export interface NodeTypeInfo {
   defaultConfig: Record<string, unknown>;
   expressionFields: readonly string[];
   handles: readonly string[];
+  /** `io` does something outside, so it may be tried again and takes time */
+  execution?: 'inline' | 'io' | 'scope' | 'wait';
   paid: boolean;
 }
 
@@ -75,11 +77,25 @@ export interface JsonSchema {
 export const nodeById = (flow: FlowDefinition, id: string): FlowNode | undefined =>
   flow.nodes.find((node) => node.id === id);
 
-/** The outputs a node's edges may hang on: its kind's own, and `error` where failures are wired. Empty: one unnamed output. */
+/** The outputs a node's edges may hang on: its kind's own, and `error` where failures are wired. Empty: one unnamed output, which beside others is ''. */
 export function handlesOf(node: FlowNode, types: readonly NodeTypeInfo[]): string[] {
-  const own = types.find((type) => type.kind === node.kind)?.handles ?? [];
-  return node.onError === 'error' ? [...own, 'error'] : [...own];
+  const fixed = types.find((type) => type.kind === node.kind)?.handles ?? [];
+  // a switch has a way on per case, before its default
+  const own = node.kind === 'switch' ? [...casesOf(node).map(({ name }) => name), ...fixed] : fixed;
+  return node.onError === 'error' ? [...(own.length ? own : ['']), 'error'] : [...own];
 }
+
+export interface SwitchCase {
+  name: string;
+  expression: string;
+}
+
+/** The cases of a switch, whatever half-made thing its config holds. */
+export const casesOf = (node: FlowNode): SwitchCase[] =>
+  (Array.isArray(node.config.cases) ? (node.config.cases as Partial<SwitchCase>[]) : []).map((one) => ({
+    name: String(one?.name ?? '').trim(),
+    expression: String(one?.expression ?? ''),
+  }));
 
 /** What a person calls the node: its name, else its kind's label. */
 export const labelOf = (node: FlowNode, types: readonly NodeTypeInfo[]): string =>

@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest';
-import { addNode, connect, copy, moveNodes, paste, removeNodes, setConfig, setParent } from './edit.ts';
+import type { FlowDefinition } from './definition.ts';
+import {
+  addNode,
+  connect,
+  copy,
+  moveNodes,
+  paste,
+  removeNodes,
+  setCases,
+  setConfig,
+  setNode,
+  setParent,
+} from './edit.ts';
 import { leadFlow } from './fixture.ts';
 import { contentSize } from './size.ts';
 
@@ -78,4 +90,50 @@ test('untouched nodes keep their identity, so that the canvas redraws only what 
 test('setting a config field to undefined removes it', () => {
   const flow = setConfig(leadFlow(), 'keep', { tags: undefined });
   expect(flow.nodes.at(-1)?.config).toEqual({ value: '{{ nodes.score.json }}' });
+});
+
+const switchFlow = (): FlowDefinition => ({
+  ...leadFlow(),
+  nodes: [
+    { id: 'a', kind: 'trigger', position: { x: 0, y: 0 }, config: { on: 'manual' } },
+    {
+      id: 'b',
+      kind: 'switch',
+      position: { x: 300, y: 0 },
+      onError: 'error',
+      config: {
+        cases: [
+          { name: 'high', expression: 'true' },
+          { name: 'low', expression: 'false' },
+        ],
+      },
+    },
+    { id: 'c', kind: 'output', position: { x: 600, y: 0 }, config: {} },
+  ],
+  edges: ['high', 'low', 'default', 'error'].map((sourceHandle) => ({
+    id: sourceHandle,
+    source: 'b',
+    sourceHandle,
+    target: 'c',
+  })),
+});
+const handles = (flow: FlowDefinition) => flow.edges.map((edge) => edge.sourceHandle);
+
+test('edges follow a renamed case, also when two cases change places, and go with a removed one', () => {
+  const cases = [
+    { name: 'low', expression: 'false', from: 1 },
+    { name: 'hot', expression: 'true', from: 0 },
+  ];
+  const swapped = setCases(switchFlow(), 'b', cases);
+  expect(handles(swapped)).toEqual(['hot', 'low', 'default', 'error']);
+  expect(swapped.nodes[1]?.config.cases).toEqual([
+    { name: 'low', expression: 'false' },
+    { name: 'hot', expression: 'true' },
+  ]);
+  expect(handles(setCases(switchFlow(), 'b', cases.slice(0, 1)))).toEqual(['low', 'default', 'error']);
+});
+
+test('without its error output, a step loses the edges that hung on it', () => {
+  expect(handles(setNode(switchFlow(), 'b', { onError: 'stop' }))).toEqual(['high', 'low', 'default']);
+  expect(handles(setNode(switchFlow(), 'b', { name: 'Which' }))).toHaveLength(4);
 });

@@ -1,5 +1,12 @@
 /** Every change a person can make to a workflow, as functions definition -> definition. Pure; undo is keeping the old value. */
-import type { FlowDefinition, FlowEdge, FlowNode, FlowSettings } from './definition.ts';
+import {
+  casesOf,
+  type FlowDefinition,
+  type FlowEdge,
+  type FlowNode,
+  type FlowSettings,
+  type SwitchCase,
+} from './definition.ts';
 import { childrenOf, whyNotConnect, withDescendants } from './graph.ts';
 import { contentSize, GAP, MAP_PADDING, sizeOf } from './size.ts';
 
@@ -145,18 +152,46 @@ export const setConfig = (flow: FlowDefinition, id: string, patch: Record<string
     return { ...node, config };
   });
 
-/** Sets fields beside the config (name, onError, retry, timeoutMs); `undefined` removes the field. */
-export const setNode = (
+/** Sets the cases of a switch. `from` tells where each case stood before (null = it is new), so that edges follow a renamed case and go with a removed one. */
+export function setCases(
+  flow: FlowDefinition,
+  id: string,
+  cases: readonly (SwitchCase & { from: number | null })[],
+): FlowDefinition {
+  const node = flow.nodes.find((one) => one.id === id);
+  if (!node) return flow;
+  const before = casesOf(node);
+  const now = new Map(
+    before.map(({ name }, index) => [name, cases.find((one) => one.from === index)?.name ?? null]),
+  );
+  const edges = flow.edges.flatMap((edge) => {
+    const handle = edge.sourceHandle ?? '';
+    if (edge.source !== id || !now.has(handle)) return [edge];
+    const renamed = now.get(handle);
+    return renamed === null ? [] : [renamed === handle ? edge : { ...edge, sourceHandle: renamed! }];
+  });
+  return setConfig({ ...flow, edges }, id, {
+    cases: cases.map(({ name, expression }) => ({ name, expression })),
+  });
+}
+
+/** Sets fields beside the config (name, onError, retry, timeoutMs); `undefined` removes the field. Without an error output, its edges go. */
+export function setNode(
   flow: FlowDefinition,
   id: string,
   patch: Partial<Pick<FlowNode, 'name' | 'onError' | 'retry' | 'timeoutMs'>>,
-): FlowDefinition =>
-  changeNode(flow, id, (node) => {
+): FlowDefinition {
+  const wired = 'onError' in patch && patch.onError !== 'error';
+  const edges = wired
+    ? flow.edges.filter((edge) => edge.source !== id || edge.sourceHandle !== 'error')
+    : flow.edges;
+  return changeNode({ ...flow, edges }, id, (node) => {
     const changed = { ...node, ...patch };
     for (const [key, value] of Object.entries(patch))
       if (value === undefined) delete (changed as unknown as Record<string, unknown>)[key];
     return changed;
   });
+}
 
 export function setSettings(flow: FlowDefinition, patch: Partial<FlowSettings>): FlowDefinition {
   const settings: FlowSettings = { ...flow.settings, ...patch };

@@ -110,7 +110,11 @@ export class WorkflowEditor {
   /** The server's findings while they are about this very definition, else what the browser can see itself. */
   get issues(): FlowIssue[] {
     const server = this.#serverIssues;
-    return server && server.for === this.flow ? server.issues : localIssues(this.flow);
+    const local = localIssues(this.flow);
+    if (server?.for !== this.flow) return local;
+    // both name the field; what is missing there is said better here
+    const said = new Map(local.map((issue) => [`${issue.nodeId} ${issue.field}`, issue]));
+    return server.issues.map((issue) => said.get(`${issue.nodeId} ${issue.field}`) ?? issue);
   }
   /** Nodes edited since the last run, and everything downstream of them (WB-5). */
   get dirty(): ReadonlySet<string> {
@@ -164,7 +168,7 @@ export class WorkflowEditor {
 
   #after(node: FlowNode): { after: string; handle?: string } {
     const handles = handlesOf(node, this.types);
-    const used = new Set(outgoing(this.flow, node.id).map((edge) => edge.sourceHandle));
+    const used = new Set(outgoing(this.flow, node.id).map((edge) => edge.sourceHandle ?? ''));
     const handle = handles.find((one) => !used.has(one)) ?? handles[0];
     return { after: node.id, ...(handle ? { handle } : {}) };
   }
@@ -244,6 +248,9 @@ export class WorkflowEditor {
 
   setConfig(id: string, patch: Record<string, unknown>): void {
     this.#change(edit.setConfig(this.flow, id, patch), `config ${id} ${Object.keys(patch).join()}`);
+  }
+  setCases(id: string, cases: Parameters<typeof edit.setCases>[2]): void {
+    this.#change(edit.setCases(this.flow, id, cases), `cases ${id} ${cases.length}`);
   }
   setNode(id: string, patch: Parameters<typeof edit.setNode>[2]): void {
     this.#change(edit.setNode(this.flow, id, patch), `node ${id} ${Object.keys(patch).join()}`);

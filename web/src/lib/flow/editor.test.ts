@@ -140,3 +140,15 @@ test('what is cut to the clipboard pastes with fresh ids and becomes the selecti
   editor.paste();
   expect([...editor.selection]).toEqual(['prompt_1', 'condition_1']);
 });
+
+test('a step with an error output hands its result on at the plain one first', () => {
+  const { editor } = edit(leadFlow());
+  editor.setNode('read', { onError: 'error' });
+  editor.removeEdges(editor.flow.edges.filter((edge) => edge.source === 'read').map((edge) => edge.id));
+  editor.select(['read']);
+  editor.add('transform');
+  editor.select(['read']);
+  editor.add('output');
+  const edges = editor.flow.edges.filter((edge) => edge.source === 'read');
+  expect(edges.map((edge) => edge.sourceHandle ?? '')).toEqual(['', 'error']);
+});

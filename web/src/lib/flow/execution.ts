@@ -23,9 +23,24 @@ export interface RunFault {
   [detail: string]: unknown;
 }
 
+/** What a waiting node waits for, and until when (null = until it comes). */
+export interface NodeWait {
+  for: 'retry' | 'budget' | 'delay' | 'approval' | 'workflow';
+  /** approval: what the person is asked */
+  message?: string;
+  /** workflow: the execution it waits for */
+  executionId?: string;
+  until: string | null;
+}
+
 export interface NodeRun {
   nodeId: string;
   itemIndex?: number | null;
+  /** inside maps: the index in each, outermost first */
+  itemPath?: number[];
+  wait?: NodeWait;
+  /** the output its successors hang on */
+  handle?: string;
   status: NodeStatus;
   attempts: number;
   startedAt: string | null;
@@ -57,6 +72,13 @@ export interface Execution {
   costNanoUsd: number;
   budgetNanoUsd?: number | null;
   error?: RunFault | null;
+  /** the execution that called it as a step of its own */
+  parentExecutionId?: string | null;
+  /** the execution whose results it took over, and from which step on it ran anew */
+  replayOf?: string | null;
+  fromNodeId?: string | null;
+  /** paused by a person, or because all that is left only waits */
+  pausedFor?: 'person' | 'wait' | null;
   /** the 402 that paused it at a budget */
   refusal?: Record<string, unknown> | null;
   /** per node, how many of its items stand where; more than there are rows while items are still to come */
@@ -74,6 +96,25 @@ export const isFinal = (status: ExecutionStatus): boolean =>
 
 /** Worth asking again every second. */
 export const isMoving = (status: ExecutionStatus): boolean => status === 'queued' || status === 'running';
+
+/** It waits for a person: to be approved, or to be told whether it happened. */
+export const asksPerson = (run: Pick<NodeRun, 'status' | 'wait'>): boolean =>
+  run.status === 'needs_review' || (run.status === 'waiting' && run.wait?.for === 'approval');
+
+/** "item 3", "item 2.7" in nested maps, '' outside; counted from 1. */
+export const itemWords = (run: Pick<NodeRun, 'itemIndex' | 'itemPath'>): string => {
+  const path = run.itemPath ?? (typeof run.itemIndex === 'number' ? [run.itemIndex] : []);
+  return path.length ? `item ${path.map((index) => index + 1).join('.')}` : '';
+};
+
+/** What happens by itself: delays, further attempts, called workflows; never what a person or a budget must settle. */
+export const waitsAlone = (execution: Execution): (NodeRun & { wait: NodeWait })[] =>
+  execution.nodes.filter(
+    (run): run is NodeRun & { wait: NodeWait } =>
+      run.status === 'waiting' &&
+      run.wait !== undefined &&
+      ['delay', 'retry', 'workflow'].includes(run.wait.for),
+  );
 
 /** Every run of one node, all items together. */
 export interface NodeSummary {

@@ -56,6 +56,22 @@ export function localIssues(flow: FlowDefinition): FlowIssue[] {
       !String(node.config.expression ?? '').trim()
     )
       found.push({ nodeId: node.id, field: 'config.expression', message: 'Write the expression.' });
+    const missing = (field: string, message: string) => {
+      if (!String(node.config[field] ?? '').trim())
+        found.push({ nodeId: node.id, field: `config.${field}`, message });
+    };
+    if (node.kind === 'http' && /^(https?:\/\/)?$/.test(String(node.config.url ?? '').trim()))
+      found.push({ nodeId: node.id, field: 'config.url', message: 'Give the address.' });
+    if (node.kind === 'approval') missing('message', 'Write what the person is asked.');
+    if (node.kind === 'notify') {
+      missing('to', 'Say who is told.');
+      missing('body', 'Write the message.');
+    }
+    if (node.kind === 'workflow') missing('workflowId', 'Choose a workflow.');
+    if (node.kind === 'action') {
+      missing('dataSourceId', 'Choose a data source.');
+      missing('operation', 'Name the operation.');
+    }
   }
   return found;
 }

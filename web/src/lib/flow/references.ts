@@ -56,7 +56,15 @@ function fieldsOf(node: FlowNode): string[][] {
       return [['rows'], ['count']];
     case 'map':
       return [['results'], ['failed']];
+    case 'http':
+      return [['body'], ['status'], ['headers']];
+    case 'notify':
+      return [['delivered'], ['id']];
+    // they hand on what came in
     case 'condition':
+    case 'switch':
+    case 'delay':
+    case 'approval':
       return [];
     default:
       return [[]];

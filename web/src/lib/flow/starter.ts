@@ -31,6 +31,10 @@ function suggestion(kind: string, context: StarterContext): Record<string, unkno
     }
     case 'output':
       return { value: resultOf(context) };
+    case 'approval':
+      return { message: `Shall this go on?\n\n${resultOf(context)}` };
+    case 'notify':
+      return { body: resultOf(context) };
     default:
       return {};
   }
@@ -51,20 +55,25 @@ function samplePrompt({ before, inMap }: StarterContext): string {
 
 /** What is worth keeping of the step before: a prompt's JSON or text, a map's results, else its whole output. */
 function resultOf({ flow, before, inMap }: StarterContext): string {
-  const source = before?.kind === 'condition' ? producerBefore(flow, before.id) : before;
+  const source = before && passesOn(before) ? producerBefore(flow, before.id) : before;
   if (!source || (inMap && source.kind === 'map')) return inMap ? '{{ item }}' : '{{ trigger }}';
   if (source.kind === 'prompt')
     return `{{ nodes.${source.id}.${source.config.responseSchema ? 'json' : 'text'} }}`;
   if (source.kind === 'data_source') return `{{ nodes.${source.id}.rows }}`;
   if (source.kind === 'map') return `{{ nodes.${source.id}.results }}`;
+  if (source.kind === 'http') return `{{ nodes.${source.id}.body }}`;
   if (source.kind === 'trigger') return '{{ trigger }}';
   return `{{ nodes.${source.id} }}`;
 }
 
+/** Kinds whose output is their input: what is worth keeping stands further up. */
+const passesOn = (node: FlowNode): boolean =>
+  ['condition', 'switch', 'delay', 'approval'].includes(node.kind);
+
 function producerBefore(flow: FlowDefinition, id: string): FlowNode | undefined {
   const edge = flow.edges.find((one) => one.target === id);
   const node = edge && flow.nodes.find((one) => one.id === edge.source);
-  return node?.kind === 'condition' ? producerBefore(flow, node.id) : node;
+  return node && passesOn(node) ? producerBefore(flow, node.id) : node;
 }
 
 /** A workflow as it is created: one manual trigger. */

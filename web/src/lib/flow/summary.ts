@@ -1,8 +1,10 @@
 /** One line that says what a node does, for its card and the outline. Pure. */
-import type { FlowNode } from './definition.ts';
+import { casesOf, type FlowNode } from './definition.ts';
+import { durationWords } from './duration.ts';
 
 export interface SummaryNames {
   dataSource(id: string): string | undefined;
+  workflow?(id: string): string | undefined;
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.replace(/\s+/g, ' ').trim() : '');
@@ -34,12 +36,43 @@ export function summaryOf(node: FlowNode, names: SummaryNames): string {
         typeof config.value === 'string' ? text(config.value) : JSON.stringify(config.value ?? '');
       return value.replace(/^\{\{\s*|\s*\}\}$/g, '') + tags;
     }
+    case 'switch':
+      return casesOf(node)
+        .map(({ name }) => name)
+        .join(' · ');
+    case 'merge':
+      return config.mode === 'any' ? 'goes on with the first' : 'waits for all';
+    case 'http':
+      return `${text(config.method)} ${text(config.url).replace(/^https?:\/\//, '')}`;
+    case 'delay':
+      return typeof config.ms === 'number' ? durationWords(config.ms) : `until ${text(config.until)}`;
+    case 'approval':
+      return text(config.message);
+    case 'notify': {
+      const to = Array.isArray(config.to) ? config.to.join(', ') : text(config.to);
+      return `${CHANNELS[text(config.channel)] ?? text(config.channel)}${to ? ` · ${to}` : ''}`;
+    }
+    case 'workflow': {
+      const id = text(config.workflowId);
+      return id ? (names.workflow?.(id) ?? id) : 'No workflow chosen';
+    }
+    case 'action':
+      return [names.dataSource(text(config.dataSourceId)), text(config.operation)]
+        .filter(Boolean)
+        .join(' · ');
     default: {
       const first = Object.values(config).find((value) => typeof value === 'string' && value !== '');
       return text(first);
     }
   }
 }
+
+const CHANNELS: Record<string, string> = {
+  email: 'E-mail',
+  slack: 'Slack',
+  discord: 'Discord',
+  webhook: 'Webhook',
+};
 
 const TRIGGERS: Record<string, string> = {
   manual: 'Started by hand',

@@ -11,6 +11,7 @@ import MessageSquare from '@lucide/svelte/icons/message-square';
 import Plug from '@lucide/svelte/icons/plug';
 import Shield from '@lucide/svelte/icons/shield';
 import Split from '@lucide/svelte/icons/split';
+import UserCheck from '@lucide/svelte/icons/user-check';
 import User from '@lucide/svelte/icons/user';
 import Users from '@lucide/svelte/icons/users';
 import Wallet from '@lucide/svelte/icons/wallet';
@@ -51,6 +52,12 @@ export const NAVIGATION: { title: string; places: Place[] }[] = [
     title: 'Observe',
     places: [
       { href: '/dashboard/executions', label: 'Executions', icon: Activity, keywords: ['runs'] },
+      {
+        href: '/dashboard/decisions',
+        label: 'Decisions',
+        icon: UserCheck,
+        keywords: ['approvals', 'reviews', 'inbox', 'waiting for you', 'needs review'],
+      },
       { href: '/dashboard/outputs', label: 'Outputs', icon: FileOutput, keywords: ['results', 'export'] },
       { href: '/dashboard/usage', label: 'Usage', icon: ChartColumn, keywords: ['cost', 'tokens', 'spend'] },
     ],

@@ -1,16 +1,33 @@
-/** What the builder knows besides the workflow: models and routes, sources with their columns and rows, prompts of the library. */
+/** What the builder knows besides the workflow: models and routes, sources with their columns and rows, prompts, other workflows, channels. */
 import { call, type ApiProblem } from '$lib/api.ts';
 import type { DataSource, Preview } from '$lib/flow/data-source.ts';
-import type { Listed, Model, ModelRoute, Prompt } from '$lib/shapes.ts';
+import type { Channel, Listed, Model, ModelRoute, Prompt } from '$lib/shapes.ts';
+
+/** A workflow another one can call. */
+export interface CallableWorkflow {
+  id: string;
+  name: string;
+  publishedVersion: number | null;
+}
 
 export class BuilderData {
   readonly models: readonly Model[];
   readonly routes: readonly ModelRoute[];
   readonly prompts: readonly Prompt[];
+  readonly workflows: readonly CallableWorkflow[];
+  #channels = $state.raw<readonly Channel[]>([]);
+  #channelsAsked = false;
   #sources = $state.raw<readonly DataSource[]>([]);
   #previews = $state.raw<ReadonlyMap<string, Preview | ApiProblem | 'loading'>>(new Map());
 
-  constructor(known: { models: Model[]; routes: ModelRoute[]; prompts: Prompt[]; sources: DataSource[] }) {
+  constructor(known: {
+    models: Model[];
+    routes: ModelRoute[];
+    prompts: Prompt[];
+    sources: DataSource[];
+    workflows: CallableWorkflow[];
+  }) {
+    this.workflows = known.workflows;
     this.models = known.models;
     this.routes = known.routes;
     this.prompts = known.prompts;
@@ -34,6 +51,16 @@ export class BuilderData {
     this.#keep(id, 'loading');
     const answer = await call<Preview>(`/api/data-sources/${encodeURIComponent(id)}/preview`);
     this.#keep(id, answer.ok ? answer.data : answer.problem);
+  }
+  get channels(): readonly Channel[] {
+    return this.#channels;
+  }
+  /** The team's channels, for those who may list them; without them a name can still be typed. */
+  async loadChannels(): Promise<void> {
+    if (this.#channelsAsked) return;
+    this.#channelsAsked = true;
+    const answer = await call<Listed<Channel>>('/api/notification-channels');
+    if (answer.ok) this.#channels = answer.data.data;
   }
   async reloadSources(): Promise<void> {
     const answer = await call<Listed<DataSource>>('/api/data-sources', { query: { limit: 200 } });
