@@ -5,6 +5,7 @@ import { firstAttempt } from '../worker/domain/routing/attempt-number.ts';
 import { hasTemplate, renderConfig } from '../worker/domain/workflow/expression.ts';
 import { TOP, type Plan } from '../worker/domain/workflow/plan.ts';
 import { liveEdges } from '../worker/domain/workflow/readiness.ts';
+import { neededBy, type Needed } from '../worker/domain/workflow/references.ts';
 import type { RunDeps } from '../worker/domain/workflow/run.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 
@@ -31,8 +32,15 @@ export async function idempotencyKey(
   return Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** What expressions see: the input, outputs of this frame and those around it, the item, the run, the workflow. */
-export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<string, unknown> {
+/**
+ * What expressions see: the input, outputs of this frame and those around it, the item, the run, the workflow. Large outputs only where the
+ * node asks for them, so that they do not all stand in memory.
+ */
+export async function scopeOf(
+  { store, deps }: Pick<Attempt, 'store' | 'deps'>,
+  frameKey: string,
+  needed: Needed,
+): Promise<Record<string, unknown>> {
   const order = store.order()!;
   const nodes: Record<string, unknown> = {};
   const scope: Record<string, unknown> = {
@@ -52,6 +60,8 @@ export function scopeOf(store: WorkflowRunStore, frameKey: string): Record<strin
   for (const key of chain) {
     Object.assign(nodes, store.outputs(key));
     const frame = store.frame(key);
+    for (const id of store.largeNodes(key))
+      if (needed === 'all' || needed.has(id)) nodes[id] = await store.output(key, id, deps.readOutput);
     if (frame.parent === null) continue;
     scope.index = frame.path.at(-1)!;
     scope.item = store.item(frame.parent, frame.scope, frame.path.at(-1)!);
@@ -69,7 +79,8 @@ function inputsOf(
   const node = plan.nodes.get(nodeId)!;
   if (node.incoming.length === 0)
     return { input: key === TOP ? store.order()!.input : scope.item, inputs: {} };
-  const outputs = store.outputs(key);
+  // those that lead here are always among what it was brought
+  const outputs = scope.nodes as Record<string, unknown>;
   const came = new Set(liveEdges(store.frame(key), node, plan).map(({ source }) => source));
   const inputs = Object.fromEntries([...came].map((source) => [source, outputs[source] ?? null]));
   return { input: came.size === 1 ? Object.values(inputs)[0] : inputs, inputs };
@@ -86,7 +97,7 @@ export async function runNode({
   const order = store.order()!;
   const planned = plan.nodes.get(command.node)!;
   const kind = deps.kinds.get(planned.node.kind)!;
-  const scope = scopeOf(store, command.frame);
+  const scope = await scopeOf({ store, deps }, command.frame, neededBy(planned));
   const fields = kind.expressionFields;
   const config = hasTemplate(JSON.stringify(planned.node.config))
     ? await renderConfig(planned.node.config, fields, scope, deps.expressions)

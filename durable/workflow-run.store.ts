@@ -44,11 +44,22 @@ const VERSIONS = [
    ALTER TABLE map DROP COLUMN in_doubt;
    CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
   `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
+  `ALTER TABLE node ADD COLUMN ref TEXT;`,
 ];
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
 const LIVE_FRAMES = 1_000;
+/** Outputs of the top of more characters go to R2, once they are safe here. */
+const LARGE_CHARS = 1_000_000;
+/** So many large outputs are remembered: a map asks for one and the same with every item. */
+const LARGE_KEPT = 2;
+
+/** Where a large output stands, and how it begins. */
+export interface OutputRef {
+  key: string;
+  preview: string;
+}
 /** a node `n` that waits for a person; each half is answered by an index of its own */
 const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
@@ -65,6 +76,9 @@ export class WorkflowRunStore implements ProgressState {
   readonly #frames = new Map<string, FrameState>();
   readonly #outputs = new Map<string, Record<string, unknown>>();
   readonly #maps = new Map<string, MapState | null>();
+  readonly #large = new Map<string, unknown>();
+  /** has this run any large output? */
+  #anyLarge: boolean | undefined;
   #chunk: { frame: string; node: string; first: number; items: unknown[] } | null = null;
 
   constructor(storage: DurableObjectStorage) {
@@ -84,8 +98,9 @@ export class WorkflowRunStore implements ProgressState {
   /** Only the rows count. */
   forget(): void {
     this.#order = this.#run = undefined;
+    this.#anyLarge = undefined;
     this.#chunk = null;
-    for (const cache of [this.#frames, this.#outputs, this.#maps]) cache.clear();
+    for (const cache of [this.#frames, this.#outputs, this.#maps, this.#large]) cache.clear();
   }
 
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
@@ -340,14 +355,22 @@ export class WorkflowRunStore implements ProgressState {
   }
 
   // ---- outputs and spend ----
-  putOutput(frame: string, node: string, output: unknown): void {
+  /** True when it is so large that it should not stay here (only the top's go elsewhere). */
+  putOutput(frame: string, node: string, output: unknown): boolean {
     const json = JSON.stringify(output ?? null);
+    this.#large.delete(`${frame}|${node}`);
     const kept = this.#outputs.get(frame);
-    if (kept) kept[node] = output ?? null;
-    if (json.length <= PART_CHARS) {
-      this.#exec('UPDATE node SET output = ? WHERE frame = ? AND node = ?', json, frame, node);
-      return;
-    }
+    const isSmall = json.length <= PART_CHARS;
+    if (kept && isSmall) kept[node] = output ?? null;
+    this.#exec(
+      'UPDATE node SET output = ?, ref = NULL WHERE frame = ? AND node = ?',
+      isSmall ? json : null,
+      frame,
+      node,
+    );
+    if (isSmall) return false;
+    this.#anyLarge = true;
+    this.#exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
     for (let part = 0; part * PART_CHARS < json.length; part++)
       this.#exec(
         'INSERT OR REPLACE INTO part (frame, node, part, text) VALUES (?, ?, ?, ?)',
@@ -356,33 +379,67 @@ export class WorkflowRunStore implements ProgressState {
         part,
         json.slice(part * PART_CHARS, (part + 1) * PART_CHARS),
       );
+    return json.length > LARGE_CHARS;
+  }
+  #textOfParts(frame: string, node: string): string | null {
+    const parts = this.#all('SELECT text FROM part WHERE frame = ? AND node = ? ORDER BY part', frame, node);
+    return parts.length === 0 ? null : parts.map((row) => row.text).join('');
   }
   #fromParts(frame: string, node: string): unknown {
-    const parts = this.#all('SELECT text FROM part WHERE frame = ? AND node = ? ORDER BY part', frame, node);
-    return parts.length === 0 ? null : (JSON.parse(parts.map((row) => row.text).join('')) as unknown);
+    const json = this.#textOfParts(frame, node);
+    return json === null ? null : (JSON.parse(json) as unknown);
   }
-  /** Outputs of a frame's nodes that have ended, by node id. */
+  /** Small outputs of a frame's nodes that have ended, by node id. */
   outputs(frame: string): Record<string, unknown> {
     let outputs = this.#outputs.get(frame);
     if (!outputs) {
       outputs = Object.fromEntries(
         this.#all(
-          `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed')`,
+          `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed') AND output IS NOT NULL`,
           frame,
-        ).map((row) => [
-          String(row.node),
-          row.output === null ? this.#fromParts(frame, String(row.node)) : JSON.parse(String(row.output)),
-        ]),
+        ).map((row) => [String(row.node), JSON.parse(String(row.output)) as unknown]),
       );
       this.#outputs.set(frame, outputs);
     }
     return outputs;
   }
-  /** One output, whatever its size; not kept in memory. */
-  output(frame: string, node: string): unknown {
-    const row = this.#all('SELECT output FROM node WHERE frame = ? AND node = ?', frame, node)[0];
+  /** Nodes of a frame that have ended with an output too large to be kept at hand, or with none. */
+  largeNodes(frame: string): string[] {
+    this.#anyLarge ??=
+      this.#all('SELECT 1 FROM part UNION ALL SELECT 1 FROM node WHERE ref IS NOT NULL LIMIT 1').length > 0;
+    if (!this.#anyLarge) return [];
+    return this.#all(
+      `SELECT n.node FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed') AND n.output IS NULL
+         AND (n.ref IS NOT NULL OR EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node))`,
+      frame,
+    ).map((row) => String(row.node));
+  }
+  /** One output, wherever it stands. */
+  async output(frame: string, node: string, read: (key: string) => Promise<unknown>): Promise<unknown> {
+    const at = `${frame}|${node}`;
+    if (this.#large.has(at)) return this.#large.get(at);
+    const row = this.#all('SELECT output, ref FROM node WHERE frame = ? AND node = ?', frame, node)[0];
     if (!row) return null;
-    return row.output === null ? this.#fromParts(frame, node) : (JSON.parse(String(row.output)) as unknown);
+    if (row.output !== null) return JSON.parse(String(row.output)) as unknown;
+    const ref = parse<OutputRef>(row.ref!);
+    const output = ref ? await read(ref.key) : this.#fromParts(frame, node);
+    if (this.#large.size >= LARGE_KEPT) this.#large.delete(this.#large.keys().next().value!);
+    this.#large.set(at, output);
+    return output;
+  }
+  /** The text of an output that is to go to R2; null when it is not that large, or has gone. */
+  largeText(node: string): string | null {
+    const row = this.#all(
+      'SELECT sum(length(text)) AS chars FROM part WHERE frame = ? AND node = ?',
+      '',
+      node,
+    )[0];
+    return Number(row?.chars ?? 0) > LARGE_CHARS ? this.#textOfParts('', node) : null;
+  }
+  /** It stands in R2 now, so it need not stand here. */
+  putRef(node: string, ref: OutputRef): void {
+    this.#exec(`UPDATE node SET ref = ? WHERE frame = '' AND node = ?`, JSON.stringify(ref), node);
+    this.#exec(`DELETE FROM part WHERE frame = '' AND node = ?`, node);
   }
   addSpend(frame: string, node: string, spend: NodeSpend): void {
     const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];
@@ -460,7 +517,10 @@ export class WorkflowRunStore implements ProgressState {
     const state = nodeOf(row);
     const began = state.status === 'succeeded' || state.status === 'failed';
     const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-    const first = began && row.output === null ? this.#firstPart(String(row.frame), String(row.node)) : null;
+    const first =
+      began && row.output === null
+        ? (parse<OutputRef>(row.ref!)?.preview ?? this.#firstPart(String(row.frame), String(row.node)))
+        : null;
     return {
       frame: String(row.frame),
       nodeId: String(row.node),

@@ -56,6 +56,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     readonly #live = new Map<string, AbortController>();
     /** tokens of attempts that follow one that was lost with the server */
     readonly #afterLoss = new Set<string>();
+    /** nodes of the top whose outputs came lately: the large ones among them go to R2 */
+    readonly #largeTop: string[] = [];
     #progress: Progress | null = null;
     #alarmAtMs: number | null = null;
     #begun = 0;
@@ -158,7 +160,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async topOutput(nodeId: string): Promise<string> {
-      return JSON.stringify(this.#store.output(TOP, nodeId));
+      return JSON.stringify(await this.#store.output(TOP, nodeId, this.#deps.readOutput));
     }
 
     async archive(): Promise<'archived' | 'not_ended' | 'nothing'> {
@@ -167,7 +169,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { status } = this.#store.run();
       const isOver = ENDED.includes(status) && status !== 'needs_review';
       if (!isOver || !this.#store.isRecorded() || this.#live.size > 0) return 'not_ended';
-      await this.#deps.archive(order.executionId, archiveLines(this.#store, this.#machine().plan));
+      await this.#deps.archive(
+        order.executionId,
+        archiveLines(this.#store, this.#machine().plan, this.#deps.readOutput),
+      );
       return 'archived';
     }
 
@@ -243,7 +248,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     ): Command[] {
       const handles = kept.map(({ nodeId, handle }): [string, string | null] => [nodeId, handle]);
       const commands = progress.start(nowMs, { ...startOptions(order, nowMs), kept: handles });
-      for (const { nodeId, output } of kept) this.#store.putOutput(TOP, nodeId, output);
+      for (const { nodeId, output } of kept) this.#keepOutput(TOP, nodeId, output);
       return commands;
     }
 
@@ -311,6 +316,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           // should this be lost, the sweeper does it
           this.ctx.waitUntil(this.#deps.cancelRun(command.executionId).catch(() => {}));
       }
+      if (this.#largeTop.length > 0) this.ctx.waitUntil(this.#offload());
       if (commands.some((command) => command.do === 'end'))
         this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
       // a slot that is asked for or given back is told at once: others wait for it
@@ -319,6 +325,27 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       else this.#reporter.changed();
       this.#arm();
       return true;
+    }
+
+    /** Large outputs of the top, once they are safe here, move to R2; one that does not get there stays and is there all the same. */
+    async #offload(): Promise<void> {
+      const order = this.#store.order();
+      for (const node of this.#largeTop.splice(0)) {
+        const text = order && this.#store.largeText(node);
+        if (!order || !text) continue;
+        try {
+          const key = await this.#deps.putOutput(order.executionId, node, text);
+          const isSame = this.#store.order() !== null && this.#store.largeText(node) === text;
+          if (isSame)
+            this.#store.transaction(() => this.#store.putRef(node, { key, preview: text.slice(0, 1000) }));
+        } catch (error) {
+          console.error(logLine({ level: 'error', at: 'WorkflowRun.offload', node, message: String(error) }));
+        }
+      }
+    }
+
+    #keepOutput(frame: string, node: string, output: unknown): void {
+      if (this.#store.putOutput(frame, node, output) && frame === TOP) this.#largeTop.push(node);
     }
 
     /** The results of a map's items, in their order, as the map's own output. */
@@ -330,7 +357,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         if (item.status === 'failed') failed.push({ index: item.index, error: item.error });
         if (item.status !== 'failed' || !remove) results.push(item.output);
       }
-      this.#store.putOutput(frame, node, { results, failed });
+      this.#keepOutput(frame, node, { results, failed });
       const commands = this.#machine().finished(nowMs, { frame, node, token }, null) ?? [];
       this.#reporter.node(frame, node);
       return commands.flatMap((command) =>
@@ -349,7 +376,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         (progress, nowMs) => progress.settled(nowMs, at, outcome),
         undefined,
         () => {
-          if (!failure) this.#store.putOutput(frame, node, outputs);
+          if (!failure) this.#keepOutput(frame, node, outputs);
           else this.#keepError(frame, node);
           this.#store.addSpend(frame, node, spend);
         },
@@ -457,7 +484,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
               : progress.finished(nowMs, command, handle ?? null),
           undefined,
           () => {
-            this.#store.putOutput(frame, node, output);
+            this.#keepOutput(frame, node, output);
             pay();
             if (stored) this.#reporter.keep(frame, node, stored);
           },

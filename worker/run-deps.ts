@@ -15,6 +15,7 @@ import { calledRun, callWorkflow, cancelRun } from './store/called-runs.ts';
 import { mayReach } from './store/connections.ts';
 import { findDataSource, readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
+import { largeOutputKey, putLargeOutput, readLargeOutput } from './store/large-outputs.ts';
 import { runObject } from './store/run-object.ts';
 import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
@@ -49,6 +50,12 @@ export function runDeps(services: Services): RunDeps {
       return held;
     },
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
+    async putOutput(executionId, nodeId, json) {
+      const key = largeOutputKey(executionId, nodeId);
+      await putLargeOutput(env.FILES, key, json);
+      return key;
+    },
+    readOutput: (key) => readLargeOutput(env.FILES, key),
     archive: (executionId, lines) => putArchive(env.FILES, executionId, lines),
     async earlierRun(executionId) {
       if (await isArchived(db, executionId)) return archivedRun(env.FILES, executionId);

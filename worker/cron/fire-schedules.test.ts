@@ -243,6 +243,16 @@ describe('schedules', () => {
     ]);
   });
 
+  it('whose times are a template can be saved but not published', async () => {
+    const { fetch } = await makeTeam('editor');
+    const { id } = await json(
+      await fetch('/api/workflows', { json: definition({ cron: '{{ trigger.at }}' }) }),
+    );
+    const refused = await fetch(`/api/workflows/${id}/publish`, { method: 'POST' });
+    expect(refused.status).toBe(422);
+    expect((await json(refused)).error.issues[0]).toMatchObject({ path: 'nodes.0.config.cron' });
+  });
+
   it('can be tried before: the next five fires on the clocks of the zone', async () => {
     const { fetch } = await makeTeam('viewer');
     const ask = (query: Record<string, string>) =>

@@ -274,7 +274,11 @@ describe('a webhook', () => {
     expect((await put({})).status).toBe(200);
     const { executionId } = await json(await send(path, next, '{"n":2}'));
     await until(fetch, executionId, 'completed');
-    expect((await put({ secret: 'no base64' })).status).toBe(422);
+    for (const wrong of ['no base64', '{{ trigger.secret }}']) {
+      const refused = await put({ secret: wrong });
+      expect(refused.status).toBe(422);
+      expect((await json(refused)).error.issues[0].path).toBe('nodes.0.config.secret');
+    }
     const stored = JSON.stringify([
       await db.select().from(workflow).where(eq(workflow.id, created.id)),
       await db.select().from(definition),

@@ -87,11 +87,14 @@ const told = (
 /** A draft without the signing secret that may stand in its webhook trigger: definitions are read by many and kept for ever. */
 export function withoutSecret(draft: Definition): { draft: Definition; secret: string | null } {
   let secret: string | null = null;
-  const nodes = draft.nodes.map((node) => {
+  const nodes = draft.nodes.map((node, index) => {
     if (node.kind !== 'trigger' || node.config.on !== 'webhook' || node.config.secret === undefined)
       return node;
     const { secret: taken, ...config } = node.config;
-    secret = taken as string;
+    secret = String(taken);
+    const message = secretFault(secret);
+    if (message)
+      throw new Refused({ reason: 'invalid', issues: [{ path: `nodes.${index}.config.secret`, message }] });
     return { ...node, config };
   });
   return { draft: secret === null ? draft : { ...draft, nodes }, secret };

@@ -33,4 +33,11 @@ describe('trigger', () => {
     expect(faultsOf({ on: 'webhook', secret: 'no base64!' })![0]).toContain('secret');
     expect(faultsOf({ on: 'webhook', secret: btoa('short') })![0]![2]).toContain('at least 16 bytes');
   });
+
+  it('of a schedule takes no template: there is no run yet that could fill it in', () => {
+    const config = { on: 'schedule', cron: '{{ trigger.when }}', timeZone: '{{ trigger.zone }}' };
+    expect(trigger.problemsOf!(config).map(({ path }) => path)).toEqual(['cron', 'timeZone']);
+    expect(trigger.problemsOf!({ ...config, cron: '0 8 * * *', timeZone: 'UTC' })).toEqual([]);
+    expect(trigger.problemsOf!({ on: 'api' })).toEqual([]);
+  });
 });

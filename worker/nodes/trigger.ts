@@ -46,6 +46,14 @@ export const trigger = defineNode({
   execution: 'inline',
   idempotent: true,
   paid: false,
+  // a template in a field passes for one that is filled in while it runs; here nothing runs yet
+  problemsOf: (config) =>
+    (['cron', 'timeZone'] as const).flatMap((field) => {
+      const text = config[field];
+      return config.on === 'schedule' && typeof text === 'string' && text.includes('{{')
+        ? [{ path: field, message: 'cannot be a template: it is needed before there is a run' }]
+        : [];
+    }),
   async run(_config, { input }) {
     return ok({ output: input });
   },

@@ -71,7 +71,10 @@ function compressed(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
       else controller.enqueue(encoder.encode(`${value}\n`));
     },
   });
-  return source.pipeThrough(new CompressionStream('gzip'));
+  // the pages are checked with a browser's types, in which it takes any bytes
+  return source.pipeThrough(
+    new CompressionStream('gzip') as unknown as ReadableWritablePair<Uint8Array, Uint8Array>,
+  );
 }
 
 /** Nothing when there is no such file. */

@@ -193,6 +193,9 @@ export interface RunDeps {
   record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
   /** gives free slots of this workflow to those who stand in line */
   grantSlots(workflowId: string): Promise<unknown>;
+  /** keeps a large output outside the run; answers its key */
+  putOutput(executionId: string, nodeId: string, json: string): Promise<string>;
+  readOutput(key: string): Promise<unknown>;
   archive(executionId: string, lines: AsyncIterable<string>): Promise<void>;
   /** results of an execution that this one takes over from, also when it was archived */
   earlierRun(executionId: string): Promise<EarlierRun>;

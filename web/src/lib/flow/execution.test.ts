@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest';
 import {
+  asksPerson,
   elapsedMs,
   inputOf,
+  itemWords,
   pauseReason,
   runRows,
   summariesOf,
   summarise,
+  waitsAlone,
   type Execution,
   type NodeRun,
 } from './execution.ts';
@@ -118,4 +121,30 @@ test('a paused run names the budget that is full', () => {
       }),
     ),
   ).toMatchObject({ scope: 'team', limitNanoUsd: 5, spentNanoUsd: 4, askedNanoUsd: 2 });
+});
+
+test('a person is asked by approvals and by what nobody knows; delays, retries and called workflows go on by themselves', () => {
+  const waiting = (nodeId: string, what: NonNullable<NodeRun['wait']>['for']): NodeRun => ({
+    ...run(nodeId, { status: 'waiting' }),
+    wait: { for: what, until: null },
+  });
+  const nodes = [
+    waiting('a', 'approval'),
+    run('b', { status: 'needs_review' }),
+    waiting('c', 'delay'),
+    waiting('d', 'retry'),
+    waiting('e', 'workflow'),
+    waiting('f', 'budget'),
+    run('g', { status: 'waiting' }),
+    run('h', { status: 'failed' }),
+  ];
+  const ids = (runs: NodeRun[]) => runs.map(({ nodeId }) => nodeId);
+  expect(ids(nodes.filter(asksPerson))).toEqual(['a', 'b']);
+  expect(ids(waitsAlone(execution({ nodes })))).toEqual(['c', 'd', 'e']);
+});
+
+test('items are counted from one, in nested maps one level after the other', () => {
+  expect(itemWords({})).toBe('');
+  expect(itemWords({ itemIndex: 0 })).toBe('item 1');
+  expect(itemWords({ itemIndex: 6, itemPath: [1, 6] })).toBe('item 2.7');
 });

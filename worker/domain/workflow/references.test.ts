@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { edge, KINDS, node, start } from '../../../tests/workflow-world.ts';
+import { definitionSchema } from './definition.ts';
+import { planOf } from './plan.ts';
+import { neededBy } from './references.ts';
+
+const needed = (config: object) => {
+  const nodes = [start, node('before'), node('it', 'safe', { config })];
+  const edges = [edge('start', 'before'), edge('before', 'it')];
+  const plan = planOf(definitionSchema.parse({ name: 'w', nodes, edges }), KINDS);
+  const found = neededBy(plan.nodes.get('it')!);
+  return found === 'all' ? found : [...found].sort();
+};
+
+describe('the outputs a node may ask for', () => {
+  it.each<[object, string[] | 'all']>([
+    [{}, ['before']],
+    [{ prompt: 'Hi {{ nodes.a.text }} and {{ nodes . b }}' }, ['a', 'b', 'before']],
+    [{ expression: 'nodes.`data-1`.rows' }, ['before', 'data-1']],
+    [{ expression: 'nodes.data-1' }, ['before', 'data', 'data-1']],
+    [{ deep: [{ value: '{{ nodes.c }}' }] }, ['before', 'c']],
+    [{ expression: '$lookup(nodes, trigger.id)' }, 'all'],
+    [{ prompt: '{{ nodes["x"] }}' }, 'all'],
+    [{ expression: 'nodes.*' }, 'all'],
+    [{ expression: '**.text' }, 'all'],
+    [{ expression: '$string($)' }, 'all'],
+    [{ expression: '$sum(trigger.n)' }, ['before']],
+  ])('of %j are %j', (config, ids) => expect(needed(config)).toEqual(ids));
+});
