@@ -1,6 +1,8 @@
+import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { sweepOrphans } from '../../worker/cron/sweeper.ts';
+import { drainOutbox } from '../../worker/queues/ledger.ts';
 import { services } from '../../worker/services.ts';
 import { makeTeam, type Fetch } from './fixtures.ts';
 import { ask, edge, json, node, of, run, start, until, type Answer } from './running.ts';
@@ -67,6 +69,33 @@ describe('a workflow as a step of another', () => {
     });
     expect(done.costNanoUsd).toBe(called.costNanoUsd);
     expect(done.costNanoUsd).toBeGreaterThan(0);
+  });
+
+  it('B21: counts to all who called it also when the counters are built anew from the ledger', async () => {
+    const { fetch, teamId } = await makeTeam('owner');
+    const inner = await published(fetch, {
+      nodes: [start, ask('hi', 'Greet somebody'), node('said', 'output', { value: '{{ nodes.hi.text }}' })],
+      edges: [edge('start', 'hi'), edge('hi', 'said')],
+    });
+    const middle = await published(fetch, caller(inner));
+    const { id } = await run(fetch, caller(middle));
+    const { costNanoUsd } = await until(fetch, id, 'completed', 'failed');
+    expect(costNanoUsd).toBeGreaterThan(0);
+    await drainOutbox(services(env), teamId);
+    const spentBy = (executionId: string) =>
+      runInDurableObject(env.TEAM_BUDGET.getByName(teamId), (_object, state) =>
+        state.storage.sql
+          .exec<{ spent: number }>(
+            'SELECT coalesce(sum(cost_nano_usd), 0) AS spent FROM spend WHERE scope = ?',
+            `execution:${executionId}`,
+          )
+          .one(),
+      );
+    const family = [id, await childOf(id), await childOf(await childOf(id))];
+    for (const member of family) expect(await spentBy(member)).toEqual({ spent: costNanoUsd });
+    const rebuilt = await json(await fetch('/api/token-tracking/rebuild', { json: {} }));
+    expect(rebuilt.counters).toMatchObject({ differingScopes: 0 });
+    for (const member of family) expect(await spentBy(member)).toEqual({ spent: costNanoUsd });
   });
 
   it('is the version that was published when the run of its caller began', async () => {

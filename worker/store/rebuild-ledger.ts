@@ -11,13 +11,21 @@ const SCOPES = `
     'prompt_version:' || nullif(prompt_id, '') || '@' || prompt_version, 'workflow:' || nullif(workflow_id, ''),
     'execution:' || nullif(execution_id, ''))) AS s WHERE s.value IS NOT NULL
   UNION ALL SELECT 'group:' || g.value, bucket, cost FROM part, json_each(part.group_ids) AS g
-  UNION ALL SELECT 'tag:' || t.value, bucket, cost FROM part, json_each(part.tags) AS t`;
+  UNION ALL SELECT 'tag:' || t.value, bucket, cost FROM part, json_each(part.tags) AS t
+  UNION ALL SELECT 'execution:' || caller.id, bucket, cost FROM part JOIN caller ON caller.called = part.execution_id`;
 
 const SLICE = `
-  WITH part AS MATERIALIZED (
+  WITH RECURSIVE part AS MATERIALIZED (
     SELECT cost_nano_usd AS cost, unixepoch(created_at) / 900 * 900 AS bucket, model, member_id, key_id, prompt_id,
       prompt_version, workflow_id, execution_id, group_ids, tags
-    FROM ledger WHERE team_id = ?1 AND seq > ?2 AND seq <= ?3)
+    FROM ledger WHERE team_id = ?1 AND seq > ?2 AND seq <= ?3),
+  -- whoever called an execution, down to the first: their index rows stay as long as the team
+  caller (called, id) AS (
+    SELECT e.id, e.parent_execution_id FROM execution AS e
+    WHERE e.id IN (SELECT execution_id FROM part) AND e.parent_execution_id IS NOT NULL
+    UNION ALL
+    SELECT caller.called, e.parent_execution_id FROM caller JOIN execution AS e ON e.id = caller.id
+    WHERE e.parent_execution_id IS NOT NULL)
   SELECT scope, bucket, sum(cost) AS costNanoUsd FROM (${SCOPES}) WHERE cost <> 0 GROUP BY 1, 2`;
 
 /** The next slice above `fromSeq`; null when the ledger ends there. `last`: it was the newest. */
