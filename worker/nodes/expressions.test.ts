@@ -117,6 +117,18 @@ describe('expressions', () => {
     if (!outcome.ok && !source.includes('28)')) expect(outcome.error.position).toEqual(expect.any(Number));
   });
 
+  it('hands on a hundred thousand rows that are named, and refuses to make as many anew', async () => {
+    const rows = Array.from({ length: 100_000 }, (_, id) => ({ id, note: 'x'.repeat(110) }));
+    const large = { nodes: { read: { rows } } };
+    for (const outcome of [
+      await evaluators.render('{{ nodes.read.rows }}', large),
+      await evaluators.evaluate('nodes.read.rows', large),
+    ])
+      expect(outcome.ok && (outcome.value as unknown[]).length).toBe(100_000);
+    const made = await evaluators.evaluate('{"twice": [nodes.read.rows, nodes.read.rows]}', large);
+    expect(made).toMatchObject({ ok: false, error: { message: 'gives more than 10000000 characters' } });
+  });
+
   it('tells a million different items from a few alike without comparing each with each', async () =>
     expect(await evaluators.evaluate('$count($distinct($append([1..100000], [1..100000])))', scope)).toEqual({
       ok: true,
