@@ -12,40 +12,7 @@ import type {
   RunState,
 } from '../worker/domain/workflow/state.ts';
 import { migrate } from './migrate.ts';
-
-const VERSIONS = [
-  `CREATE TABLE run (
-     id INTEGER PRIMARY KEY CHECK (id = 1), run_order TEXT NOT NULL, state TEXT NOT NULL,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     recorded INTEGER NOT NULL DEFAULT 0
-   ) STRICT;
-   CREATE TABLE frame (
-     key TEXT PRIMARY KEY, scope TEXT NOT NULL, parent TEXT, path TEXT NOT NULL, item INTEGER NOT NULL,
-     status TEXT NOT NULL, result_node TEXT, error TEXT
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX frame_of ON frame (parent, scope, item);
-   CREATE INDEX frame_open ON frame (parent, scope) WHERE status = 'running';
-   CREATE TABLE node (
-     frame TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, token TEXT,
-     due_ms INTEGER, handle TEXT, started_ms INTEGER, ended_ms INTEGER, error TEXT, output TEXT,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX node_going ON node (status) WHERE status IN ('queued', 'running', 'waiting');
-   CREATE INDEX node_due ON node (due_ms) WHERE due_ms IS NOT NULL;
-   CREATE TABLE map (
-     frame TEXT NOT NULL, node TEXT NOT NULL, total INTEGER NOT NULL, next INTEGER NOT NULL, active INTEGER NOT NULL,
-     concurrency INTEGER NOT NULL, on_item_error TEXT NOT NULL, in_doubt INTEGER NOT NULL, PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE item (frame TEXT NOT NULL, node TEXT NOT NULL, first INTEGER NOT NULL, items TEXT NOT NULL, PRIMARY KEY (frame, node, first)) STRICT, WITHOUT ROWID;
-   CREATE TABLE part (frame TEXT NOT NULL, node TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (frame, node, part)) STRICT;
-   CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL) STRICT;`,
-  `ALTER TABLE node ADD COLUMN wait TEXT;
-   ALTER TABLE map DROP COLUMN in_doubt;
-   CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
-  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
-  `ALTER TABLE node ADD COLUMN ref TEXT;`,
-];
+import { NEWEST, VERSIONS } from './workflow-run.schema.ts';
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
@@ -71,8 +38,11 @@ const text = (value: unknown): string | null =>
 
 export class WorkflowRunStore implements ProgressState {
   readonly #storage: DurableObjectStorage;
+  /** are the tables there? They are made by the first question, so that a new run's are written with its first event. */
+  #isReady = false;
   #order: RunOrder | null | undefined;
   #run: RunState | undefined;
+  #recorded: boolean | undefined;
   readonly #frames = new Map<string, FrameState>();
   readonly #outputs = new Map<string, Record<string, unknown>>();
   readonly #maps = new Map<string, MapState | null>();
@@ -83,7 +53,6 @@ export class WorkflowRunStore implements ProgressState {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    migrate(storage, VERSIONS);
   }
 
   /** All of `change` or nothing; what memory remembers is dropped with it. */
@@ -98,16 +67,23 @@ export class WorkflowRunStore implements ProgressState {
   /** Only the rows count. */
   forget(): void {
     this.#order = this.#run = undefined;
+    this.#isReady = false;
+    this.#recorded = undefined;
     this.#anyLarge = undefined;
     this.#chunk = null;
     for (const cache of [this.#frames, this.#outputs, this.#maps, this.#large]) cache.clear();
   }
 
+  get #sql(): SqlStorage {
+    if (!this.#isReady) migrate(this.#storage, VERSIONS, NEWEST);
+    this.#isReady = true;
+    return this.#storage.sql;
+  }
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
-    return this.#storage.sql.exec<Row>(sql, ...bindings).toArray();
+    return this.#sql.exec<Row>(sql, ...bindings).toArray();
   }
   #exec(sql: string, ...bindings: (string | number | null)[]): void {
-    this.#storage.sql.exec(sql, ...bindings);
+    this.#sql.exec(sql, ...bindings);
   }
 
   // ---- the run ----
@@ -128,6 +104,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   putRun(run: RunState): void {
     this.#run = run;
+    this.#recorded = false;
     this.#exec('UPDATE run SET state = ?, recorded = 0', JSON.stringify(run));
   }
   spend(): NodeSpend {
@@ -139,9 +116,10 @@ export class WorkflowRunStore implements ProgressState {
     };
   }
   isRecorded(): boolean {
-    return this.#all('SELECT recorded FROM run')[0]?.recorded === 1;
+    return (this.#recorded ??= this.#all('SELECT recorded FROM run')[0]?.recorded === 1);
   }
   setRecorded(): void {
+    this.#recorded = true;
     this.#exec('UPDATE run SET recorded = 1');
   }
 
@@ -334,7 +312,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   /** Frames of a map in the order of its items, with their results. */
   *results(frame: string, node: string) {
-    const rows = this.#storage.sql.exec<Row>(
+    const rows = this.#sql.exec<Row>(
       `SELECT f.item, f.status, f.error, f.key, f.result_node, n.output FROM frame f
        LEFT JOIN node n ON n.frame = f.key AND n.node = f.result_node WHERE f.parent = ? AND f.scope = ? ORDER BY f.item`,
       frame,
@@ -447,6 +425,7 @@ export class WorkflowRunStore implements ProgressState {
       'input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, cost_nano_usd = cost_nano_usd + ?';
     this.#exec(`UPDATE node SET ${add} WHERE frame = ? AND node = ?`, ...sums, frame, node);
     this.#exec(`UPDATE run SET ${add}, recorded = 0`, ...sums);
+    this.#recorded = false;
   }
   nodeSpend(frame: string, node: string): NodeSpend {
     const row = this.#all(
