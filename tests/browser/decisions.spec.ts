@@ -130,6 +130,7 @@ test('a schedule shows its next five starts, and each case of a switch has an ou
   await page.getByLabel('At', { exact: true }).blur();
   const fires = page.getByTestId('next-fires').locator('li');
   await expect(fires).toHaveText(Array.from({ length: 5 }, () => /18:30$/));
+  await expect(page.getByTestId('past-fires')).toContainText('does not start by this schedule yet');
 
   await card('ask').click();
   await page.getByTestId('add-node-btn').click();
