@@ -85,7 +85,9 @@ test('an event that began no run is kept as a dead letter, and begins one once t
   await expect(page.getByTestId('execution-status')).toHaveText('Completed');
 });
 
-test('EX-3: a failed run goes on from what failed in a new one that is linked to it', async ({ page }) => {
+test('EX-3: a failed run goes on from what failed in a new one that is linked to it, and both are counted', async ({
+  page,
+}) => {
   await signUp(page);
   const fails = {
     ...approval,
@@ -107,6 +109,10 @@ test('EX-3: a failed run goes on from what failed in a new one that is linked to
     'href',
     `/dashboard/executions/${id}`,
   );
+  // the figures count both runs
+  await open(page, '/dashboard/executions?tab=figures', 'executions');
+  await expect(page.getByTestId('kpi-success')).toHaveAttribute('data-value', '0');
+  await expect(page.getByRole('img', { name: 'Runs by how they ended. 2 failed' })).toBeVisible();
 });
 
 test('a schedule shows its next five starts, and each case of a switch has an output of its own', async ({
@@ -124,6 +130,7 @@ test('a schedule shows its next five starts, and each case of a switch has an ou
   await page.getByLabel('At', { exact: true }).blur();
   const fires = page.getByTestId('next-fires').locator('li');
   await expect(fires).toHaveText(Array.from({ length: 5 }, () => /18:30$/));
+  await expect(page.getByTestId('past-fires')).toContainText('does not start by this schedule yet');
 
   await card('ask').click();
   await page.getByTestId('add-node-btn').click();
