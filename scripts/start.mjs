@@ -46,7 +46,8 @@ async function serve() {
   process.send?.({ runtime });
 }
 
-const tick = (cron) => server.tick(cron).catch((error) => stopping || console.error(`cron: ${error.message}`));
+const tick = (cron) =>
+  server.tick(cron).catch((error) => stopping || console.error(`cron: ${error.message}`));
 
 let stopping = false;
 async function stop(code = 0) {
