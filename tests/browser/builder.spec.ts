@@ -60,7 +60,7 @@ test('WB-1, WB-5 by mouse: add a prompt and an output, draw the line between the
   // one step alone is given what the run has; from it on, only it runs and is paid
   await page.getByRole('treeitem', { name: /^Output/ }).click();
   await page.getByRole('button', { name: 'Try it' }).click();
-  await expect(page.getByTestId('given')).toHaveAttribute('data-from', 'run');
+  await expect(page.getByTestId('given').first()).toHaveAttribute('data-from', 'run');
   await page.getByTestId('try-step-btn').click();
   await expect(page.getByTestId('try-result')).toHaveAttribute('data-status', 'completed');
   await page.getByRole('button', { name: 'Run from here on' }).click();
