@@ -80,6 +80,12 @@ describe('what a replay takes over', () => {
   it('keeps the way that a decision took', () =>
     expect(keptOf(plan, ended(good), 'm').find(({ nodeId }) => nodeId === 'c')?.handle).toBe('true'));
 
+  it('is of another definition what still stands where it stood; what is new there runs', () => {
+    const before = { ...good, m: 'succeeded', gone: 'succeeded', x: 'succeeded' };
+    expect(kept(before, 'end')).toEqual(['start', 'a', 'b', 'c', 'yes', 'm']);
+    expect(kept({ start: 'succeeded', a: 'succeeded' }, 'end')).toEqual(['start', 'a']);
+  });
+
   it('is nothing when it begins at the trigger', () => expect(kept(good, 'start')).toEqual([]));
 });
 

@@ -28,7 +28,9 @@ export function keptOf(
     if (again || plan.nodes.get(id)!.incoming.some(({ source }) => anew.has(source))) anew.add(id);
   }
   return earlier.filter(
-    ({ nodeId, status }) => status === 'succeeded' && plan.nodes.has(nodeId) && !anew.has(nodeId),
+    // in another definition a node may be gone, or stand inside a map now
+    ({ nodeId, status }) =>
+      status === 'succeeded' && plan.nodes.get(nodeId)?.scope === TOP && !anew.has(nodeId),
   );
 }
 
