@@ -23,14 +23,17 @@ export interface KeptResult {
 type Row = Record<string, string | number | null>;
 
 export class KeptItemsStore {
-  readonly #sql: SqlStorage;
+  readonly #storage: () => SqlStorage;
   readonly #takesOver: () => boolean;
   #isThere: boolean | undefined;
 
   /** `takesOver`: does this run take over from another? */
-  constructor(sql: SqlStorage, takesOver: () => boolean) {
-    this.#sql = sql;
+  constructor(sql: () => SqlStorage, takesOver: () => boolean) {
+    this.#storage = sql;
     this.#takesOver = takesOver;
+  }
+  get #sql(): SqlStorage {
+    return this.#storage();
   }
   forget(): void {
     this.#isThere = undefined;

@@ -22,40 +22,7 @@ import { itemChunks, itemsHash } from './items.ts';
 import { KeptItemsStore } from './kept-items.store.ts';
 import { PAGE_CHARS, type NodeRow, type RowPage } from '../worker/domain/workflow/run-page.ts';
 import { migrate } from './migrate.ts';
-
-const VERSIONS = [
-  `CREATE TABLE run (
-     id INTEGER PRIMARY KEY CHECK (id = 1), run_order TEXT NOT NULL, state TEXT NOT NULL,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     recorded INTEGER NOT NULL DEFAULT 0
-   ) STRICT;
-   CREATE TABLE frame (
-     key TEXT PRIMARY KEY, scope TEXT NOT NULL, parent TEXT, path TEXT NOT NULL, item INTEGER NOT NULL,
-     status TEXT NOT NULL, result_node TEXT, error TEXT
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX frame_of ON frame (parent, scope, item);
-   CREATE INDEX frame_open ON frame (parent, scope) WHERE status = 'running';
-   CREATE TABLE node (
-     frame TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, token TEXT,
-     due_ms INTEGER, handle TEXT, started_ms INTEGER, ended_ms INTEGER, error TEXT, output TEXT,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX node_going ON node (status) WHERE status IN ('queued', 'running', 'waiting');
-   CREATE INDEX node_due ON node (due_ms) WHERE due_ms IS NOT NULL;
-   CREATE TABLE map (
-     frame TEXT NOT NULL, node TEXT NOT NULL, total INTEGER NOT NULL, next INTEGER NOT NULL, active INTEGER NOT NULL,
-     concurrency INTEGER NOT NULL, on_item_error TEXT NOT NULL, in_doubt INTEGER NOT NULL, PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE item (frame TEXT NOT NULL, node TEXT NOT NULL, first INTEGER NOT NULL, items TEXT NOT NULL, PRIMARY KEY (frame, node, first)) STRICT, WITHOUT ROWID;
-   CREATE TABLE part (frame TEXT NOT NULL, node TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (frame, node, part)) STRICT;
-   CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL) STRICT;`,
-  `ALTER TABLE node ADD COLUMN wait TEXT;
-   ALTER TABLE map DROP COLUMN in_doubt;
-   CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
-  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
-  `ALTER TABLE node ADD COLUMN ref TEXT;`,
-];
+import { NEWEST, VERSIONS } from './workflow-run.schema.ts';
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
@@ -97,8 +64,11 @@ const wholeChars = (text: string, at: number): number => {
 
 export class WorkflowRunStore implements ProgressState {
   readonly #storage: DurableObjectStorage;
+  /** are the tables there? They are made by the first question, so that a new run's are written with its first event. */
+  #isReady = false;
   #order: RunOrder | null | undefined;
   #run: RunState | undefined;
+  #recorded: boolean | undefined;
   readonly #frames = new Map<string, FrameState>();
   readonly #outputs = new Map<string, Record<string, unknown>>();
   readonly #maps = new Map<string, MapState | null>();
@@ -111,8 +81,10 @@ export class WorkflowRunStore implements ProgressState {
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    migrate(storage, VERSIONS);
-    this.kept = new KeptItemsStore(storage.sql, () => this.order()?.replay !== undefined);
+    this.kept = new KeptItemsStore(
+      () => this.#sql,
+      () => this.order()?.replay !== undefined,
+    );
   }
 
   /** All of `change` or nothing; what memory remembers is dropped with it. */
@@ -127,17 +99,24 @@ export class WorkflowRunStore implements ProgressState {
   /** Only the rows count. */
   forget(): void {
     this.#order = this.#run = undefined;
+    this.#isReady = false;
+    this.#recorded = undefined;
     this.#anyLarge = undefined;
     this.#chunk = null;
     this.kept.forget();
     for (const cache of [this.#frames, this.#outputs, this.#maps, this.#large]) cache.clear();
   }
 
+  get #sql(): SqlStorage {
+    if (!this.#isReady) migrate(this.#storage, VERSIONS, NEWEST);
+    this.#isReady = true;
+    return this.#storage.sql;
+  }
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
-    return this.#storage.sql.exec<Row>(sql, ...bindings).toArray();
+    return this.#sql.exec<Row>(sql, ...bindings).toArray();
   }
   #exec(sql: string, ...bindings: (string | number | null)[]): void {
-    this.#storage.sql.exec(sql, ...bindings);
+    this.#sql.exec(sql, ...bindings);
   }
 
   // ---- the run ----
@@ -158,6 +137,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   putRun(run: RunState): void {
     this.#run = run;
+    this.#recorded = false;
     this.#exec('UPDATE run SET state = ?, recorded = 0', JSON.stringify(run));
   }
   spend(): NodeSpend {
@@ -169,9 +149,10 @@ export class WorkflowRunStore implements ProgressState {
     };
   }
   isRecorded(): boolean {
-    return this.#all('SELECT recorded FROM run')[0]?.recorded === 1;
+    return (this.#recorded ??= this.#all('SELECT recorded FROM run')[0]?.recorded === 1);
   }
   setRecorded(): void {
+    this.#recorded = true;
     this.#exec('UPDATE run SET recorded = 1');
   }
 
@@ -336,7 +317,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   /** What the items of a map are known by; null when there are none. */
   itemsHash(frame: string, node: string): string | null {
-    const rows = this.#storage.sql.exec<Row>(
+    const rows = this.#sql.exec<Row>(
       'SELECT items FROM item WHERE frame = ? AND node = ? ORDER BY first',
       frame,
       node,
@@ -375,7 +356,7 @@ export class WorkflowRunStore implements ProgressState {
    * is large and stands elsewhere. `status`: only those.
    */
   results(frame: string, node: string, query: { from: number; status?: FrameState['status'] }): ItemResult[] {
-    const rows = this.#storage.sql.exec<Row>(
+    const rows = this.#sql.exec<Row>(
       `SELECT f.key, f.item, f.status, f.error, f.result_node, n.output FROM frame f
        LEFT JOIN node n ON n.frame = f.key AND n.node = f.result_node
        WHERE f.parent = ? AND f.scope = ? AND f.item >= ? ${query.status === undefined ? '' : 'AND f.status = ?'} ORDER BY f.item LIMIT ?`,
@@ -552,6 +533,7 @@ export class WorkflowRunStore implements ProgressState {
       'input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, cost_nano_usd = cost_nano_usd + ?';
     this.#exec(`UPDATE node SET ${add} WHERE frame = ? AND node = ?`, ...sums, frame, node);
     this.#exec(`UPDATE run SET ${add}, recorded = 0`, ...sums);
+    this.#recorded = false;
   }
   nodeSpend(frame: string, node: string): NodeSpend {
     const row = this.#all(
@@ -602,7 +584,7 @@ export class WorkflowRunStore implements ProgressState {
   /** Rows of nodes: the top first, then item by item; fewer than asked for when they are large. `after` is the last (item, frame, node) seen. */
   nodeRows(query: { nodeId?: string; limit: number; after?: [number, string, string] }): RowPage {
     const [item, frame, node] = query.after ?? [-2, '', ''];
-    const found = this.#storage.sql.exec<Row>(
+    const found = this.#sql.exec<Row>(
       `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
        WHERE (n.item, n.frame, n.node) > (?, ?, ?) ${query.nodeId === undefined ? '' : 'AND n.node = ?'}
        ORDER BY n.item, n.frame, n.node LIMIT ?`,
@@ -624,7 +606,7 @@ export class WorkflowRunStore implements ProgressState {
   /** Nodes of the items of a map after one of them, for a run that takes over; fewer than asked for when they are large. */
   itemNodes(scope: string, after: [string, string], isMap: (nodeId: string) => boolean): EarlierItemNode[] {
     // '@' stands between a scope and a path, and 'A' is what comes after it
-    const rows = this.#storage.sql.exec<Row>(
+    const rows = this.#sql.exec<Row>(
       `SELECT n.frame, n.node, n.status, n.handle, n.output, n.ref, n.output IS NULL AND n.ref IS NULL
          AND EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node) AS in_parts
        FROM node n WHERE n.frame >= ? AND n.frame < ? AND (n.frame, n.node) > (?, ?) ORDER BY n.frame, n.node LIMIT ?`,

@@ -106,6 +106,23 @@ test('WB-3 every node says its kind, its label and how it stands', async ({ page
   await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger, not run/);
 });
 
+test('alerts of a workflow are set beside its settings, and say which channels they go to', async ({
+  page,
+}) => {
+  const id = await newWorkflow(page);
+  await page.getByRole('button', { name: 'More about this workflow' }).click();
+  await page.getByRole('menuitem', { name: 'Alerts' }).click();
+  await page.getByRole('checkbox', { name: 'A run takes long' }).check();
+  await expect(page.getByTestId('alerts-state')).toHaveText('Saved');
+  await page.getByLabel('Longer than', { exact: true }).fill('3');
+  await expect(page.getByTestId('alert-channels')).toContainText('Long runs');
+  // what was typed last is saved on the way out
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect
+    .poll(async () => (await page.request.get(`/api/workflows/${id}/alerts`)).json())
+    .toEqual({ onFailure: false, slowMs: 180_000, costPercent: null });
+});
+
 test('WB-4 the estimate is a range with what it rests on; a map multiplies; a model change shows without saving', async ({
   page,
 }) => {

@@ -228,5 +228,6 @@ export interface RunDeps {
   /** tells the execution that called this one that it has ended; may be lost */
   tellCaller(callerId: string, executionId: string): Promise<void>;
   cancelRun(executionId: string): Promise<void>;
-  publish(teamId: string, message: LiveMessage): Promise<void>;
+  /** tells the team's open pages; false when there are none */
+  publish(teamId: string, message: LiveMessage): Promise<boolean>;
 }
