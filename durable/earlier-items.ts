@@ -1,5 +1,5 @@
 /** Brings over what an earlier run gave in the items of a map, page by page: never all of it in memory or in one message. Safe to run twice. */
-import { pathOf, type Plan } from '../worker/domain/workflow/plan.ts';
+import { pathOf, scopeOfFrame, type Plan } from '../worker/domain/workflow/plan.ts';
 import { keptIn, mapsWithin, type EarlierItemNode } from '../worker/domain/workflow/replay.ts';
 import type { OutputPlace, OutputRef, RunDeps, WholeOutput } from '../worker/domain/workflow/run.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
@@ -26,7 +26,7 @@ export async function bringItems({ store, plan, deps, mapId, signal }: Bringing)
   for await (const frames of framesOf(earlier.items(mapsWithin(plan, mapId)))) {
     signal.throwIfAborted();
     const chosen = frames.map((rows) =>
-      keptIn(plan, plan.nodes.get(rows[0]!.nodeId)!.scope, { earlier: rows, fromNodeId }),
+      keptIn(plan, scopeOfFrame(rows[0]!.frame), { earlier: rows, fromNodeId }),
     );
     const refs = new Map<EarlierItemNode, OutputRef>();
     for (const row of chosen.flatMap(({ kept }) => kept)) {

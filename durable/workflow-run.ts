@@ -34,6 +34,11 @@ import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
 const HEARTBEAT_MS = 10_000;
+/**
+ * An alarm that is not due before this is set only when the run has gone on for so long: most end sooner, and an alarm costs a new object as
+ * much as all its other writes. Should the server be lost before, the sweeper finds the run by its index row.
+ */
+const ALARM_LATER_MS = 1_000;
 /** A slot's lease is noted anew when it has grown by so much. */
 const RENEWED_MS = 30_000;
 /** After this many nodes in one go, the others on this isolate get their turn. */
@@ -69,6 +74,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     readonly #more = new Set<string>();
     #progress: Progress | null = null;
     #alarmAtMs: number | null = null;
+    #alarmLater: ReturnType<typeof setTimeout> | null = null;
     #begun = 0;
 
     constructor(ctx: DurableObjectState, env: Env) {
@@ -218,6 +224,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async empty(): Promise<void> {
+      if (this.#alarmLater !== null) clearTimeout(this.#alarmLater);
+      this.#alarmLater = null;
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       // what is remembered goes with the rows; nobody asks an archived run again
@@ -611,13 +619,20 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     // ---- time ----
     /** One alarm at the earliest of what is due and, while something runs, the heartbeat. */
-    #arm(): void {
+    #arm({ hasWaited = false } = {}): void {
       const nowMs = this.#deps.now();
       const due = this.#machine().nextDueMs();
       const state: RunState = this.#store.run();
       const heartbeat = this.#live.size > 0 || state.status === 'running' ? nowMs + HEARTBEAT_MS : Infinity;
       const atMs =
         due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
+      const mayWait = this.#alarmAtMs === null && atMs !== null && atMs - nowMs > ALARM_LATER_MS;
+      if (mayWait && !hasWaited) {
+        this.#alarmLater ??= setTimeout(() => this.#arm({ hasWaited: true }), ALARM_LATER_MS);
+        return;
+      }
+      if (this.#alarmLater !== null) clearTimeout(this.#alarmLater);
+      this.#alarmLater = null;
       if (atMs === null) {
         if (this.#alarmAtMs !== null) void this.ctx.storage.deleteAlarm();
         this.#alarmAtMs = null;

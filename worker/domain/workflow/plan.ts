@@ -13,6 +13,8 @@ export const TOP = '';
 /** The name of a frame: the top, or one item of a map by the indexes of all maps around. */
 export const frameKey = (scope: string, path: readonly number[]): string =>
   scope === TOP ? TOP : `${scope}@${path.join('.')}`;
+/** The scope in a frame's name. */
+export const scopeOfFrame = (key: string): string => (key === TOP ? TOP : key.slice(0, key.lastIndexOf('@')));
 /** The indexes in a frame's name. */
 export const pathOf = (key: string): number[] =>
   key === TOP

@@ -100,6 +100,12 @@ describe('what a replay takes over', () => {
       'm',
     ]));
 
+  it('is of another definition what still stands where it stood; what is new there runs', () => {
+    const before = { ...good, m: 'succeeded', gone: 'succeeded', x: 'succeeded' };
+    expect(kept(before, 'end')).toEqual(['start', 'a', 'b', 'c', 'yes', 'm']);
+    expect(kept({ start: 'succeeded', a: 'succeeded' }, 'end')).toEqual(['start', 'a']);
+  });
+
   it('is nothing when it begins at the trigger', () => expect(kept(good, 'start')).toEqual([]));
 });
 

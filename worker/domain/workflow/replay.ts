@@ -56,7 +56,9 @@ export function keptIn<Node extends EarlierNode>(
     if (node && isMap && !hangsOnNew && id !== fromNodeId) resumed.push(node);
   }
   const kept = earlier.filter(
-    ({ nodeId, status }) => status === 'succeeded' && plan.nodes.has(nodeId) && !anew.has(nodeId),
+    // in another definition a node may be gone, or stand elsewhere now
+    ({ nodeId, status }) =>
+      status === 'succeeded' && plan.nodes.get(nodeId)?.scope === scope && !anew.has(nodeId),
   );
   return { kept, resumed };
 }
