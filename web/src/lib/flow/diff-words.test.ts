@@ -9,6 +9,7 @@ describe('a difference in words', () => {
         ['retry', 'maxAttempts'],
         ['settings', 'onError'],
         ['parentId'],
+        ['timeoutMs'],
         ['config', 'headers', 'x-team'],
         ['config'],
       ].map(fieldName),
@@ -17,6 +18,7 @@ describe('a difference in words', () => {
       'Retry › Max attempts',
       'On error',
       'Stands in',
+      'Timeout (ms)',
       'Headers › X-team',
       'Config',
     ]);

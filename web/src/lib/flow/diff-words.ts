@@ -6,8 +6,9 @@ export function fieldName(path: readonly string[]): string {
   const shown = path[0] === 'config' || path[0] === 'settings' ? path.slice(1) : path;
   const words = (shown.length ? shown : path).map((part) => {
     if (part === 'parentId') return 'Stands in';
-    if (part === 'timeoutMs') return 'Timeout (ms)';
+    if (part === 'url') return 'URL';
     const text = part
+      .replace(/Ms$/, ' (ms)')
       .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
       .replaceAll('_', ' ')
       .toLowerCase();
