@@ -5,8 +5,9 @@ import { ENDED } from '../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
-/** A change waits this long for others to come with it; a run that ends sooner is written once. Pages are told by themselves. */
+/** A change waits this long for others to come with it, the next ones twice as long; a run that ends sooner is written once. Pages are told by themselves. */
 const QUIET_MS = 2_000;
+const MOST_QUIET_MS = 8_000;
 const PUSH_MS = 100;
 /** So long nobody is asked again whether they watch; the end of a run is told all the same. */
 const UNWATCHED_MS = 1_000;
@@ -33,6 +34,7 @@ export class RunReporter {
   /** nodes that moved since the last push, newest last */
   readonly #moved = new Map<string, { frame: string; node: string }>();
   #steps = 0;
+  #quietMs = QUIET_MS;
   #last: Promise<void> = Promise.resolve();
 
   constructor(
@@ -53,7 +55,10 @@ export class RunReporter {
 
   /** Something changed: told soon, together with what follows. */
   changed(): void {
-    this.#timer ??= setTimeout(() => void this.report(), QUIET_MS);
+    this.#timer ??= setTimeout(() => {
+      this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
+      void this.report();
+    }, this.#quietMs);
     this.#pushSoon();
   }
 

@@ -1,15 +1,10 @@
 import { describe, expect, inject, it } from 'vitest';
 import { makeKey, makeTeam, type Fetch } from './fixtures.ts';
-import { ask, edge, json, node, of, run, start, until, type Answer } from './running.ts';
+import { ask, edge, json, node, of, replay, run, start, until, type Answer } from './running.ts';
 
 const path = () => `/replayed-${crypto.randomUUID()}`;
 const requests = async (at: string) =>
   (await (await fetch(`${inject('receiver')}/requests?path=${at}`)).json()) as Answer[];
-const replay = async (fetch: Fetch, id: string, body: object = {}): Promise<string> => {
-  const answer = await fetch(`/api/executions/${id}/replay`, { json: body });
-  if (answer.status !== 202) throw new Error(await answer.text());
-  return (await json(answer)).executionId as string;
-};
 /** A paid step, then a request that fails the first time, then an output of both. */
 const flow = (at: string) => ({
   nodes: [

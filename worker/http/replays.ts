@@ -23,7 +23,7 @@ const replayBody = optionalJsonBody(
   z.strictObject({
     fromNodeId: z.string().max(64).optional().openapi({
       description:
-        'runs anew from this node on; absent = from what did not succeed, or from the start when all did. A node inside a map stands for the whole map',
+        'runs anew from this node on; absent = from what did not succeed, or from the start when all did. A node inside a map runs again, with those behind it, for every item',
     }),
     version: z.literal('draft').optional().openapi({
       description:
@@ -80,7 +80,7 @@ export const replays = newRoutes()
       path: '/api/executions/{id}/replay',
       summary: 'Run it again, keeping what it has',
       description:
-        'A new execution of the same version (or of the draft) with the same input. Results that do not hang on what runs anew are taken over and cost nothing.',
+        'A new execution of the same version (or of the draft) with the same input. Results that do not hang on what runs anew are taken over and cost nothing, those of the items of a map that had not ended among them: they have `attempts` 0.',
       ...replayBody,
       middleware: [idempotent, replayBody.middleware] as const,
       responses: answers(202, 'It is saved and will run.', stateSchema),
