@@ -1,12 +1,16 @@
 import { Webhook } from 'standardwebhooks';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMail, selfSigned, startMailServer } from '../mail-server.ts';
 import { startReceiver } from '../receiver.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { eventually, freePort, freshFolder, killLeftovers, startServer, type Started } from './server.ts';
 
-const folder = freshFolder();
+let folder: ReturnType<typeof freshFolder>;
+beforeEach(() => void (folder = freshFolder()));
+afterEach(async () => {
+  await killLeftovers();
+  folder.remove();
+});
 const certificate = selfSigned();
-afterAll(folder.remove);
 afterAll(certificate.remove);
 
 interface Shown {
@@ -80,6 +84,11 @@ describe('alerts on their way out of the started server', () => {
     await eventually(
       async () => receiver.received.filter(({ path }) => path === '/hanging'),
       (got) => got.length === 1,
+    );
+    // its first try is over and written down
+    await eventually(
+      () => logOf(first, failing.id),
+      ([log]) => log?.log[0]?.code === 503,
     );
     await first.kill9();
     const second = await startServer({ port, dataDir: folder.dataDir, env });
