@@ -32,9 +32,13 @@ export class Live {
     this.#timer ??= setTimeout(() => this.#sendSpend(), SPEND_EVERY_MS);
   }
 
-  send(message: LiveMessage): void {
+  /** True when somebody watches. */
+  send(message: LiveMessage): boolean {
+    const sockets = this.sockets();
+    if (sockets.length === 0) return false;
     const text = JSON.stringify(message);
-    for (const socket of this.sockets()) sendTo(socket, text);
+    for (const socket of sockets) sendTo(socket, text);
+    return true;
   }
 
   /** Everything as it stands, for one watcher who just came. */

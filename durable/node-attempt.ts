@@ -10,6 +10,8 @@ import type { RunDeps } from '../worker/domain/workflow/run.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 
 const MAX_STORED_CHARS = 1_000_000;
+/** What is brought to one node of large outputs: an object has 128 MB of memory, and JSON takes several times its text there. */
+const MAX_BROUGHT_BYTES = 32 * 1024 * 1024;
 
 export interface Attempt {
   command: { frame: string; node: string; attempt: number };
@@ -34,13 +36,13 @@ export async function idempotencyKey(
 
 /**
  * What expressions see: the input, outputs of this frame and those around it, the item, the run, the workflow. Large outputs only where the
- * node asks for them, so that they do not all stand in memory.
+ * node asks for them, so that they do not all stand in memory; more of them than memory bears are refused.
  */
-export async function scopeOf(
+async function scopeOf(
   { store, deps }: Pick<Attempt, 'store' | 'deps'>,
   frameKey: string,
   needed: Needed,
-): Promise<Record<string, unknown>> {
+): Promise<Result<Record<string, unknown>, NodeFailure>> {
   const order = store.order()!;
   const nodes: Record<string, unknown> = {};
   const scope: Record<string, unknown> = {
@@ -57,16 +59,25 @@ export async function scopeOf(
     Object.assign(scope, { item: order.alone.item, index: order.alone.index ?? 0 });
   const chain = [];
   for (let key: string | null = frameKey; key !== null; key = store.frame(key).parent) chain.unshift(key);
+  let brought = 0;
   for (const key of chain) {
     Object.assign(nodes, store.outputs(key));
     const frame = store.frame(key);
-    for (const id of store.largeNodes(key))
-      if (needed === 'all' || needed.has(id)) nodes[id] = await store.output(key, id, deps.readOutput);
+    for (const { id, bytes } of store.largeNodes(key)) {
+      if (needed !== 'all' && !needed.has(id)) continue;
+      brought += bytes;
+      if (brought > MAX_BROUGHT_BYTES)
+        return err({
+          reason: 'refused',
+          message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(brought / 1024 / 1024)} MB, and ${MAX_BROUGHT_BYTES / 1024 / 1024} MB is the most.`,
+        });
+      nodes[id] = await store.output(key, id, deps.readOutput);
+    }
     if (frame.parent === null) continue;
     scope.index = frame.path.at(-1)!;
     scope.item = store.item(frame.parent, frame.scope, frame.path.at(-1)!);
   }
-  return scope;
+  return ok(scope);
 }
 
 /** Every incoming value by its source, over the ways that were gone; and as one: the single one, else all; in a body without an edge, the item. */
@@ -79,7 +90,7 @@ function inputsOf(
   const node = plan.nodes.get(nodeId)!;
   if (node.incoming.length === 0)
     return { input: key === TOP ? store.order()!.input : scope.item, inputs: {} };
-  // those that lead here are always among what it was brought
+  // those that lead here are among what it was brought, unless they mean nothing to it
   const outputs = scope.nodes as Record<string, unknown>;
   const came = new Set(liveEdges(store.frame(key), node, plan).map(({ source }) => source));
   const inputs = Object.fromEntries([...came].map((source) => [source, outputs[source] ?? null]));
@@ -97,7 +108,9 @@ export async function runNode({
   const order = store.order()!;
   const planned = plan.nodes.get(command.node)!;
   const kind = deps.kinds.get(planned.node.kind)!;
-  const scope = await scopeOf({ store, deps }, command.frame, neededBy(planned));
+  const brought = await scopeOf({ store, deps }, command.frame, neededBy(planned));
+  if (!brought.ok) return brought;
+  const scope = brought.value;
   const fields = kind.expressionFields;
   const config = hasTemplate(JSON.stringify(planned.node.config))
     ? await renderConfig(planned.node.config, fields, scope, deps.expressions)

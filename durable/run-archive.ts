@@ -1,27 +1,29 @@
-/** A run as lines of text, for its archive: what is known of it, then its rows with whole outputs, a page at a time. */
+/** A run as lines of text, for its archive: what is known of it, then its rows with whole outputs (or the files of the large ones), a page at a time. */
 import type { Plan } from '../worker/domain/workflow/plan.ts';
+import type { NodeRow } from '../worker/domain/workflow/run-page.ts';
 import { runHead } from './run-view.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 
 const AT_ONCE = 200;
 
-export async function* archiveLines(
-  store: WorkflowRunStore,
-  plan: Plan,
-  readOutput: (key: string) => Promise<unknown>,
-): AsyncGenerator<string> {
+export async function* archiveLines(store: WorkflowRunStore, plan: Plan): AsyncGenerator<string> {
   yield JSON.stringify(runHead(store, plan));
   let after: [number, string, string] | undefined;
   for (;;) {
-    const rows = store.nodeRows({ limit: AT_ONCE, after });
-    for (const { outputPreview, ...row } of rows)
-      yield JSON.stringify(
-        outputPreview === undefined
-          ? row
-          : { ...row, output: await store.output(row.frame, row.nodeId, readOutput) },
-      );
+    const { rows, more } = store.nodeRows({ limit: AT_ONCE, after });
+    for (const row of rows) yield JSON.stringify(archived(store, plan, row));
     const last = rows.at(-1);
-    if (rows.length < AT_ONCE || !last) return;
+    if (!more || !last) return;
     after = [last.itemIndex ?? -1, last.frame, last.nodeId];
   }
+}
+
+function archived(store: WorkflowRunStore, plan: Plan, { outputPreview, ...row }: NodeRow): NodeRow {
+  const itemsHash = plan.nodes.get(row.nodeId)?.isMap ? store.itemsHash(row.frame, row.nodeId) : null;
+  const known = itemsHash === null ? row : { ...row, itemsHash };
+  const whole = outputPreview === undefined ? null : store.whole(row.frame, row.nodeId);
+  if (!whole) return known;
+  return 'ref' in whole
+    ? { ...known, outputPreview, outputRef: whole.ref }
+    : { ...known, output: JSON.parse(whole.json) as unknown };
 }

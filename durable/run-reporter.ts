@@ -5,15 +5,22 @@ import { ENDED } from '../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
-/** A change waits this long for others to come with it; a run that ends sooner is written once. */
-const QUIET_MS = 300;
+/** A change waits this long for others to come with it, the next ones twice as long; a run that ends sooner is written once. Pages are told by themselves. */
+const QUIET_MS = 2_000;
+const MOST_QUIET_MS = 8_000;
 const PUSH_MS = 100;
+/** So long nobody is asked again whether they watch; the end of a run is told all the same. */
+const UNWATCHED_MS = 1_000;
 const OUTPUTS_AT_ONCE = 200;
 const STEPS_AT_ONCE = 50;
 /** Beyond this, counting all nodes for every push would cost more than it tells. */
 const COUNTED_STEPS = 10_000;
 /** Of a run with more nodes it is not told what the engine took. */
 const COUNTED_STRETCHES = 1_000;
+
+/** Teams nobody of which watched lately, and until when that is believed: known to the isolate, so that many runs ask once. */
+const unwatched = new Map<string, number>();
+const MANY_TEAMS = 10_000;
 
 const iso = (ms: number | null) => (ms === null || ms === Infinity ? null : new Date(ms).toISOString());
 
@@ -27,6 +34,7 @@ export class RunReporter {
   /** nodes that moved since the last push, newest last */
   readonly #moved = new Map<string, { frame: string; node: string }>();
   #steps = 0;
+  #quietMs = QUIET_MS;
   #last: Promise<void> = Promise.resolve();
 
   constructor(
@@ -47,7 +55,10 @@ export class RunReporter {
 
   /** Something changed: told soon, together with what follows. */
   changed(): void {
-    this.#timer ??= setTimeout(() => void this.report(), QUIET_MS);
+    this.#timer ??= setTimeout(() => {
+      this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
+      void this.report();
+    }, this.#quietMs);
     this.#pushSoon();
   }
 
@@ -129,7 +140,7 @@ export class RunReporter {
       }
       break;
     }
-    this.#push();
+    this.#push({ always: ENDED.includes(this.#store.run().status) });
   }
 
   #engineMs(startedMs: number | null, endedMs: number | null): number | null {
@@ -143,11 +154,11 @@ export class RunReporter {
     this.#pushTimer ??= setTimeout(() => this.#push(), PUSH_MS);
   }
 
-  #push(): void {
+  #push({ always = false } = {}): void {
     if (this.#pushTimer !== null) clearTimeout(this.#pushTimer);
     this.#pushTimer = null;
     const order = this.#store.order();
-    if (!order) return;
+    if (!order || (!always && (unwatched.get(order.teamId) ?? 0) > this.#deps.now())) return;
     const nodes = [...this.#moved.values()].map(({ frame: key, node: nodeId }) => {
       const frame = this.#store.frame(key);
       const node = frame.nodes.get(nodeId);
@@ -173,6 +184,11 @@ export class RunReporter {
         ...this.#store.spend(),
         ...(this.#steps < COUNTED_STEPS ? { counts: this.#store.counts() } : {}),
         ...(nodes.length > 0 ? { node: nodes.at(-1), nodes } : {}),
+      })
+      .then((isWatched) => {
+        if (unwatched.size > MANY_TEAMS) unwatched.clear();
+        if (isWatched) unwatched.delete(order.teamId);
+        else unwatched.set(order.teamId, this.#deps.now() + UNWATCHED_MS);
       })
       .catch(() => {});
   }

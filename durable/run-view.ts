@@ -37,10 +37,6 @@ export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
 }
 
 export function runView(store: WorkflowRunStore, plan: Plan, page: PageAsk): RunView {
-  const rows = store.nodeRows({
-    nodeId: page.nodeId,
-    limit: page.limit + 1,
-    after: cursorOf(page.cursor),
-  });
+  const rows = store.nodeRows({ nodeId: page.nodeId, limit: page.limit, after: cursorOf(page.cursor) });
   return pageOfRun(runHead(store, plan), rows, page);
 }

@@ -243,7 +243,7 @@ export class TeamBudget extends DurableObject<Env> implements TeamJudge {
   }
 
   async publish(message: LiveMessage) {
-    this.#live.send(message);
+    return this.#live.send(message);
   }
 
   async tick() {

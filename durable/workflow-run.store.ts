@@ -1,7 +1,14 @@
 /** The rows of one run: what the state machine keeps, beside outputs, items and what is still to be told to D1. Described in docs/state.md. */
 import type { NodeSpend } from '../worker/domain/contracts/node.ts';
 import type { Stretch } from '../worker/domain/workflow/engine-time.ts';
-import type { NodeView, RunOrder, StoredOutput } from '../worker/domain/workflow/run.ts';
+import type { EarlierItemNode } from '../worker/domain/workflow/replay.ts';
+import type {
+  NodeView,
+  OutputRef,
+  RunOrder,
+  StoredOutput,
+  WholeOutput,
+} from '../worker/domain/workflow/run.ts';
 import type {
   FrameState,
   MapState,
@@ -11,57 +18,37 @@ import type {
   ProgressState,
   RunState,
 } from '../worker/domain/workflow/state.ts';
+import { itemChunks, itemsHash } from './items.ts';
+import { KeptItemsStore } from './kept-items.store.ts';
+import { PAGE_CHARS, type NodeRow, type RowPage } from '../worker/domain/workflow/run-page.ts';
 import { migrate } from './migrate.ts';
-
-const VERSIONS = [
-  `CREATE TABLE run (
-     id INTEGER PRIMARY KEY CHECK (id = 1), run_order TEXT NOT NULL, state TEXT NOT NULL,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     recorded INTEGER NOT NULL DEFAULT 0
-   ) STRICT;
-   CREATE TABLE frame (
-     key TEXT PRIMARY KEY, scope TEXT NOT NULL, parent TEXT, path TEXT NOT NULL, item INTEGER NOT NULL,
-     status TEXT NOT NULL, result_node TEXT, error TEXT
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX frame_of ON frame (parent, scope, item);
-   CREATE INDEX frame_open ON frame (parent, scope) WHERE status = 'running';
-   CREATE TABLE node (
-     frame TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, token TEXT,
-     due_ms INTEGER, handle TEXT, started_ms INTEGER, ended_ms INTEGER, error TEXT, output TEXT,
-     input_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0, cost_nano_usd INTEGER NOT NULL DEFAULT 0,
-     PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE INDEX node_going ON node (status) WHERE status IN ('queued', 'running', 'waiting');
-   CREATE INDEX node_due ON node (due_ms) WHERE due_ms IS NOT NULL;
-   CREATE TABLE map (
-     frame TEXT NOT NULL, node TEXT NOT NULL, total INTEGER NOT NULL, next INTEGER NOT NULL, active INTEGER NOT NULL,
-     concurrency INTEGER NOT NULL, on_item_error TEXT NOT NULL, in_doubt INTEGER NOT NULL, PRIMARY KEY (frame, node)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE item (frame TEXT NOT NULL, node TEXT NOT NULL, first INTEGER NOT NULL, items TEXT NOT NULL, PRIMARY KEY (frame, node, first)) STRICT, WITHOUT ROWID;
-   CREATE TABLE part (frame TEXT NOT NULL, node TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (frame, node, part)) STRICT;
-   CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL) STRICT;`,
-  `ALTER TABLE node ADD COLUMN wait TEXT;
-   ALTER TABLE map DROP COLUMN in_doubt;
-   CREATE INDEX frame_doubt ON frame (parent, scope) WHERE status = 'needs_review';`,
-  `CREATE INDEX node_in_doubt ON node (status) WHERE status = 'needs_review';`,
-  `ALTER TABLE node ADD COLUMN ref TEXT;`,
-];
+import { NEWEST, VERSIONS } from './workflow-run.schema.ts';
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;
 const LIVE_FRAMES = 1_000;
-/** Outputs of the top of more characters go to R2, once they are safe here. */
-const LARGE_CHARS = 1_000_000;
+/** Outputs of more characters go to R2, once they are safe here. */
+export const LARGE_CHARS = 1_000_000;
+/** How an output begins, where it is not shown whole. */
+export const PREVIEW_CHARS = 1_000;
+/** What a page of rows for another run may hold. */
+const PAGE_ROWS = 500;
 /** So many large outputs are remembered: a map asks for one and the same with every item. */
 const LARGE_KEPT = 2;
 
-/** Where a large output stands, and how it begins. */
-export interface OutputRef {
-  key: string;
-  preview: string;
-}
 /** a node `n` that waits for a person; each half is answered by an index of its own */
 const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
+
+/** An item of a map that has ended. */
+export interface ItemResult {
+  key: string;
+  index: number;
+  status: string;
+  /** JSON */
+  error: string | null;
+  resultNode: string | null;
+  json: string | null;
+}
 
 type Row = Record<string, string | number | null>;
 const parse = <T>(text: string | number | null): T | null =>
@@ -69,10 +56,19 @@ const parse = <T>(text: string | number | null): T | null =>
 const text = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
+/** Where a text may be cut: never within a character that is two code units, since half of one is none in UTF-8. */
+const wholeChars = (text: string, at: number): number => {
+  const before = text.charCodeAt(at - 1);
+  return at < text.length && before >= 0xd800 && before < 0xdc00 ? at - 1 : at;
+};
+
 export class WorkflowRunStore implements ProgressState {
   readonly #storage: DurableObjectStorage;
+  /** are the tables there? They are made by the first question, so that a new run's are written with its first event. */
+  #isReady = false;
   #order: RunOrder | null | undefined;
   #run: RunState | undefined;
+  #recorded: boolean | undefined;
   readonly #frames = new Map<string, FrameState>();
   readonly #outputs = new Map<string, Record<string, unknown>>();
   readonly #maps = new Map<string, MapState | null>();
@@ -80,10 +76,15 @@ export class WorkflowRunStore implements ProgressState {
   /** has this run any large output? */
   #anyLarge: boolean | undefined;
   #chunk: { frame: string; node: string; first: number; items: unknown[] } | null = null;
+  /** what an earlier run gave in items that are not begun yet */
+  readonly kept: KeptItemsStore;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    migrate(storage, VERSIONS);
+    this.kept = new KeptItemsStore(
+      () => this.#sql,
+      () => this.order()?.replay !== undefined,
+    );
   }
 
   /** All of `change` or nothing; what memory remembers is dropped with it. */
@@ -98,16 +99,24 @@ export class WorkflowRunStore implements ProgressState {
   /** Only the rows count. */
   forget(): void {
     this.#order = this.#run = undefined;
+    this.#isReady = false;
+    this.#recorded = undefined;
     this.#anyLarge = undefined;
     this.#chunk = null;
+    this.kept.forget();
     for (const cache of [this.#frames, this.#outputs, this.#maps, this.#large]) cache.clear();
   }
 
+  get #sql(): SqlStorage {
+    if (!this.#isReady) migrate(this.#storage, VERSIONS, NEWEST);
+    this.#isReady = true;
+    return this.#storage.sql;
+  }
   #all(sql: string, ...bindings: (string | number | null)[]): Row[] {
-    return this.#storage.sql.exec<Row>(sql, ...bindings).toArray();
+    return this.#sql.exec<Row>(sql, ...bindings).toArray();
   }
   #exec(sql: string, ...bindings: (string | number | null)[]): void {
-    this.#storage.sql.exec(sql, ...bindings);
+    this.#sql.exec(sql, ...bindings);
   }
 
   // ---- the run ----
@@ -128,6 +137,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   putRun(run: RunState): void {
     this.#run = run;
+    this.#recorded = false;
     this.#exec('UPDATE run SET state = ?, recorded = 0', JSON.stringify(run));
   }
   spend(): NodeSpend {
@@ -139,9 +149,10 @@ export class WorkflowRunStore implements ProgressState {
     };
   }
   isRecorded(): boolean {
-    return this.#all('SELECT recorded FROM run')[0]?.recorded === 1;
+    return (this.#recorded ??= this.#all('SELECT recorded FROM run')[0]?.recorded === 1);
   }
   setRecorded(): void {
+    this.#recorded = true;
     this.#exec('UPDATE run SET recorded = 1');
   }
 
@@ -238,6 +249,7 @@ export class WorkflowRunStore implements ProgressState {
             active: Number(row.active),
             concurrency: Number(row.concurrency),
             onItemError: row.on_item_error as MapState['onItemError'],
+            ...(this.kept.resumes(frame, node) ? { resumes: true } : {}),
           }
         : null;
       this.#maps.set(key, map);
@@ -245,7 +257,9 @@ export class WorkflowRunStore implements ProgressState {
     return map;
   }
   putMap(frame: string, node: string, map: MapState): void {
-    this.#maps.set(`${frame}|${node}`, map);
+    const key = `${frame}|${node}`;
+    if (map.resumes && !this.#maps.get(key)?.resumes) this.kept.resume(frame, node);
+    this.#maps.set(key, map);
     this.#exec(
       `INSERT INTO map (frame, node, total, next, active, concurrency, on_item_error) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (frame, node) DO UPDATE SET next = excluded.next, active = excluded.active`,
@@ -276,38 +290,43 @@ export class WorkflowRunStore implements ProgressState {
   }
   motion() {
     const waits: NodeWait['for'][] = [];
+    let gathers = false;
     for (const row of this.#all(
-      `SELECT n.status, n.wait FROM node n LEFT JOIN map m USING (frame, node)
-       WHERE n.status IN ('queued', 'running', 'waiting') AND (n.status = 'waiting' OR (n.status = 'running' AND m.total IS NULL))`,
+      `SELECT n.status, n.wait, m.total FROM node n LEFT JOIN map m USING (frame, node)
+       WHERE n.status IN ('queued', 'running', 'waiting')
+         AND (n.status = 'waiting' OR (n.status = 'running' AND (m.total IS NULL OR (m.active = 0 AND m.next >= m.total))))`,
     )) {
-      if (row.status === 'running') return { running: true, waits: [] };
-      waits.push(parse<NodeWait>(row.wait!)?.for ?? 'retry');
+      if (row.status === 'waiting') waits.push(parse<NodeWait>(row.wait!)?.for ?? 'retry');
+      else if (row.total === null) return { running: true, handling: false, waits: [] };
+      else gathers = true;
     }
-    return { running: false, waits };
+    return { running: false, handling: gathers || this.kept.isTakingOver(), waits };
   }
-  /** Stands in chunks, so that a hundred thousand items are never one row. */
+  takeOver(frame: FrameState, nowMs: number): void {
+    if (this.kept.takeOver(frame, nowMs)) this.#anyLarge = true;
+  }
   putItems(frame: string, node: string, items: unknown[]): void {
-    let chunk: string[] = [];
-    let chars = 0;
-    const write = (end: number) => {
-      if (chunk.length > 0)
-        this.#exec(
-          'INSERT OR REPLACE INTO item (frame, node, first, items) VALUES (?, ?, ?, ?)',
-          frame,
-          node,
-          end - chunk.length,
-          `[${chunk.join(',')}]`,
-        );
-      chunk = [];
-      chars = 0;
-    };
-    items.forEach((item, index) => {
-      const json = JSON.stringify(item ?? null);
-      if (chars + json.length > PART_CHARS || chunk.length >= 500) write(index);
-      chunk.push(json);
-      chars += json.length;
-    });
-    write(items.length);
+    for (const { first, text: chunk } of itemChunks(items))
+      this.#exec(
+        'INSERT OR REPLACE INTO item (frame, node, first, items) VALUES (?, ?, ?, ?)',
+        frame,
+        node,
+        first,
+        chunk,
+      );
+  }
+  /** What the items of a map are known by; null when there are none. */
+  itemsHash(frame: string, node: string): string | null {
+    const rows = this.#sql.exec<Row>(
+      'SELECT items FROM item WHERE frame = ? AND node = ? ORDER BY first',
+      frame,
+      node,
+    );
+    return itemsHash(
+      (function* () {
+        for (const row of rows) yield String(row.items);
+      })(),
+    );
   }
   item(frame: string, node: string, index: number): unknown {
     const kept = this.#chunk;
@@ -332,36 +351,55 @@ export class WorkflowRunStore implements ProgressState {
     }
     return this.#chunk!.items[index - this.#chunk!.first];
   }
-  /** Frames of a map in the order of its items, with their results. */
-  *results(frame: string, node: string) {
-    const rows = this.#storage.sql.exec<Row>(
-      `SELECT f.item, f.status, f.error, f.key, f.result_node, n.output FROM frame f
-       LEFT JOIN node n ON n.frame = f.key AND n.node = f.result_node WHERE f.parent = ? AND f.scope = ? ORDER BY f.item`,
+  /**
+   * Frames of a map in the order of its items, from one of them on, as many as a page holds, each with its result: JSON, or null where that
+   * is large and stands elsewhere. `status`: only those.
+   */
+  results(frame: string, node: string, query: { from: number; status?: FrameState['status'] }): ItemResult[] {
+    const rows = this.#sql.exec<Row>(
+      `SELECT f.key, f.item, f.status, f.error, f.result_node, n.output FROM frame f
+       LEFT JOIN node n ON n.frame = f.key AND n.node = f.result_node
+       WHERE f.parent = ? AND f.scope = ? AND f.item >= ? ${query.status === undefined ? '' : 'AND f.status = ?'} ORDER BY f.item LIMIT ?`,
       frame,
       node,
+      query.from,
+      ...(query.status === undefined ? [] : [query.status]),
+      PAGE_ROWS,
     );
-    for (const row of rows)
-      yield {
+    const results: ItemResult[] = [];
+    let chars = 0;
+    for (const row of rows) {
+      const json = row.result_node === null ? 'null' : (row.output as string | null);
+      results.push({
+        key: String(row.key),
         index: Number(row.item),
-        status: row.status as FrameState['status'],
-        error: parse<NodeState['error']>(row.error!),
-        output:
-          row.result_node === null
-            ? null
-            : row.output === null
-              ? this.#fromParts(String(row.key), String(row.result_node))
-              : (JSON.parse(String(row.output)) as unknown),
-      };
+        status: String(row.status),
+        error: row.error as string | null,
+        resultNode: row.result_node as string | null,
+        json,
+      });
+      if ((chars += json?.length ?? 0) > LARGE_CHARS) break;
+    }
+    return results;
   }
 
   // ---- outputs and spend ----
-  /** True when it is so large that it should not stay here (only the top's go elsewhere). */
+  /** True when it is so large that it should not stay here. */
   putOutput(frame: string, node: string, output: unknown): boolean {
-    const json = JSON.stringify(output ?? null);
+    return this.#put(frame, node, JSON.stringify(output ?? null), () => output ?? null);
+  }
+  /** The same for what is JSON already, or stands in a file. */
+  putWhole(frame: string, node: string, output: WholeOutput): boolean {
+    if ('json' in output)
+      return this.#put(frame, node, output.json, () => JSON.parse(output.json) as unknown);
+    this.putRef(frame, node, output.ref);
+    return false;
+  }
+  #put(frame: string, node: string, json: string, value: () => unknown): boolean {
     this.#large.delete(`${frame}|${node}`);
     const kept = this.#outputs.get(frame);
     const isSmall = json.length <= PART_CHARS;
-    if (kept && isSmall) kept[node] = output ?? null;
+    if (kept && isSmall) kept[node] = value();
     this.#exec(
       'UPDATE node SET output = ?, ref = NULL WHERE frame = ? AND node = ?',
       isSmall ? json : null,
@@ -371,23 +409,22 @@ export class WorkflowRunStore implements ProgressState {
     if (isSmall) return false;
     this.#anyLarge = true;
     this.#exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
-    for (let part = 0; part * PART_CHARS < json.length; part++)
+    for (let part = 0, from = 0; from < json.length; part++) {
+      const to = wholeChars(json, from + PART_CHARS);
       this.#exec(
         'INSERT OR REPLACE INTO part (frame, node, part, text) VALUES (?, ?, ?, ?)',
         frame,
         node,
         part,
-        json.slice(part * PART_CHARS, (part + 1) * PART_CHARS),
+        json.slice(from, to),
       );
+      from = to;
+    }
     return json.length > LARGE_CHARS;
   }
   #textOfParts(frame: string, node: string): string | null {
     const parts = this.#all('SELECT text FROM part WHERE frame = ? AND node = ? ORDER BY part', frame, node);
     return parts.length === 0 ? null : parts.map((row) => row.text).join('');
-  }
-  #fromParts(frame: string, node: string): unknown {
-    const json = this.#textOfParts(frame, node);
-    return json === null ? null : (JSON.parse(json) as unknown);
   }
   /** Small outputs of a frame's nodes that have ended, by node id. */
   outputs(frame: string): Record<string, unknown> {
@@ -403,43 +440,92 @@ export class WorkflowRunStore implements ProgressState {
     }
     return outputs;
   }
-  /** Nodes of a frame that have ended with an output too large to be kept at hand, or with none. */
-  largeNodes(frame: string): string[] {
+  /** Nodes of a frame that have ended with an output too large to be kept at hand, and how large about. */
+  largeNodes(frame: string): { id: string; bytes: number }[] {
     this.#anyLarge ??=
       this.#all('SELECT 1 FROM part UNION ALL SELECT 1 FROM node WHERE ref IS NOT NULL LIMIT 1').length > 0;
     if (!this.#anyLarge) return [];
     return this.#all(
-      `SELECT n.node FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed') AND n.output IS NULL
+      `SELECT n.node, coalesce(n.ref ->> 'bytes', (SELECT sum(length(text)) FROM part p WHERE p.frame = n.frame AND p.node = n.node)) AS bytes
+       FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed') AND n.output IS NULL
          AND (n.ref IS NOT NULL OR EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node))`,
       frame,
-    ).map((row) => String(row.node));
+    ).map((row) => ({ id: String(row.node), bytes: Number(row.bytes ?? 0) }));
   }
   /** One output, wherever it stands. */
   async output(frame: string, node: string, read: (key: string) => Promise<unknown>): Promise<unknown> {
     const at = `${frame}|${node}`;
     if (this.#large.has(at)) return this.#large.get(at);
-    const row = this.#all('SELECT output, ref FROM node WHERE frame = ? AND node = ?', frame, node)[0];
-    if (!row) return null;
-    if (row.output !== null) return JSON.parse(String(row.output)) as unknown;
-    const ref = parse<OutputRef>(row.ref!);
-    const output = ref ? await read(ref.key) : this.#fromParts(frame, node);
+    const whole = this.whole(frame, node);
+    if (whole === null) return null;
+    const output = 'ref' in whole ? await read(whole.ref.key) : (JSON.parse(whole.json) as unknown);
+    if ('json' in whole && whole.json.length <= PART_CHARS) return output;
     if (this.#large.size >= LARGE_KEPT) this.#large.delete(this.#large.keys().next().value!);
     this.#large.set(at, output);
     return output;
   }
-  /** The text of an output that is to go to R2; null when it is not that large, or has gone. */
-  largeText(node: string): string | null {
+  /** The same, not read: its JSON, or the file it stands in; null when it has given nothing. */
+  whole(frame: string, node: string): WholeOutput | null {
     const row = this.#all(
-      'SELECT sum(length(text)) AS chars FROM part WHERE frame = ? AND node = ?',
-      '',
+      `SELECT output, ref FROM node WHERE frame = ? AND node = ? AND status IN ('succeeded', 'failed')`,
+      frame,
       node,
     )[0];
-    return Number(row?.chars ?? 0) > LARGE_CHARS ? this.#textOfParts('', node) : null;
+    if (!row) return null;
+    if (row.output !== null) return { json: String(row.output) };
+    const ref = parse<OutputRef>(row.ref!);
+    if (ref) return { ref };
+    const json = this.#textOfParts(frame, node);
+    return json === null ? null : { json };
   }
-  /** It stands in R2 now, so it need not stand here. */
-  putRef(node: string, ref: OutputRef): void {
-    this.#exec(`UPDATE node SET ref = ? WHERE frame = '' AND node = ?`, JSON.stringify(ref), node);
-    this.#exec(`DELETE FROM part WHERE frame = '' AND node = ?`, node);
+  /** The file that a large output stands in; null while it stands here. */
+  fileOf(frame: string, node: string): OutputRef | null {
+    const row = this.#all('SELECT ref FROM node WHERE frame = ? AND node = ?', frame, node)[0];
+    return parse<OutputRef>(row?.ref ?? null);
+  }
+  /** An output in parts, one after the other. */
+  *partsOf(frame: string, node: string): Generator<string> {
+    for (let part = 0; ; part++) {
+      const row = this.#all(
+        'SELECT text FROM part WHERE frame = ? AND node = ? AND part = ?',
+        frame,
+        node,
+        part,
+      )[0];
+      if (!row) return;
+      yield String(row.text);
+    }
+  }
+  /** The text of an output that is to go to R2; null when it is not that large, or has gone. */
+  largeText(frame: string, node: string): string | null {
+    const row = this.#all(
+      'SELECT sum(length(text)) AS chars FROM part WHERE frame = ? AND node = ?',
+      frame,
+      node,
+    )[0];
+    return Number(row?.chars ?? 0) > LARGE_CHARS ? this.#textOfParts(frame, node) : null;
+  }
+  /** Outputs that are to go to R2 and did not get there. */
+  largePlaces(limit: number): { frame: string; node: string }[] {
+    return this.#all(
+      `SELECT frame, node FROM part GROUP BY frame, node HAVING sum(length(text)) > ?
+         AND EXISTS (SELECT 1 FROM node n WHERE n.frame = part.frame AND n.node = part.node AND n.output IS NULL) LIMIT ?`,
+      LARGE_CHARS,
+      limit,
+    ).map((row) => ({ frame: String(row.frame), node: String(row.node) }));
+  }
+  /** It stands in R2, so it need not stand here. */
+  putRef(frame: string, node: string, ref: OutputRef): void {
+    this.#anyLarge = true;
+    this.#large.delete(`${frame}|${node}`);
+    delete this.#outputs.get(frame)?.[node];
+    this.#exec(
+      'UPDATE node SET ref = ?, output = NULL WHERE frame = ? AND node = ?',
+      JSON.stringify(ref),
+      frame,
+      node,
+    );
+    this.#exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
   }
   addSpend(frame: string, node: string, spend: NodeSpend): void {
     const sums = [spend.inputTokens, spend.outputTokens, spend.costNanoUsd];
@@ -447,6 +533,7 @@ export class WorkflowRunStore implements ProgressState {
       'input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, cost_nano_usd = cost_nano_usd + ?';
     this.#exec(`UPDATE node SET ${add} WHERE frame = ? AND node = ?`, ...sums, frame, node);
     this.#exec(`UPDATE run SET ${add}, recorded = 0`, ...sums);
+    this.#recorded = false;
   }
   nodeSpend(frame: string, node: string): NodeSpend {
     const row = this.#all(
@@ -494,14 +581,10 @@ export class WorkflowRunStore implements ProgressState {
   }
 
   // ---- what people see ----
-  /** Rows of nodes: the top first, then item by item. `after` is the last (item, frame, node) seen. */
-  nodeRows(query: {
-    nodeId?: string;
-    limit: number;
-    after?: [number, string, string];
-  }): (NodeView & { frame: string })[] {
+  /** Rows of nodes: the top first, then item by item; fewer than asked for when they are large. `after` is the last (item, frame, node) seen. */
+  nodeRows(query: { nodeId?: string; limit: number; after?: [number, string, string] }): RowPage {
     const [item, frame, node] = query.after ?? [-2, '', ''];
-    return this.#all(
+    const found = this.#sql.exec<Row>(
       `SELECT n.*, f.path, f.status AS frame_status FROM node n JOIN frame f ON f.key = n.frame
        WHERE (n.item, n.frame, n.node) > (?, ?, ?) ${query.nodeId === undefined ? '' : 'AND n.node = ?'}
        ORDER BY n.item, n.frame, n.node LIMIT ?`,
@@ -509,10 +592,50 @@ export class WorkflowRunStore implements ProgressState {
       frame,
       node,
       ...(query.nodeId === undefined ? [] : [query.nodeId]),
-      query.limit,
-    ).map((row) => this.#view(row));
+      query.limit + 1,
+    );
+    const rows: NodeRow[] = [];
+    let chars = 0;
+    for (const row of found) {
+      chars += ((row.output as string | null) ?? '').length;
+      if (rows.length === query.limit || (rows.length > 0 && chars > PAGE_CHARS)) return { rows, more: true };
+      rows.push(this.#view(row));
+    }
+    return { rows, more: false };
   }
-  #view(row: Row): NodeView & { frame: string } {
+  /** Nodes of the items of a map after one of them, for a run that takes over; fewer than asked for when they are large. */
+  itemNodes(scope: string, after: [string, string], isMap: (nodeId: string) => boolean): EarlierItemNode[] {
+    // '@' stands between a scope and a path, and 'A' is what comes after it
+    const rows = this.#sql.exec<Row>(
+      `SELECT n.frame, n.node, n.status, n.handle, n.output, n.ref, n.output IS NULL AND n.ref IS NULL
+         AND EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node) AS in_parts
+       FROM node n WHERE n.frame >= ? AND n.frame < ? AND (n.frame, n.node) > (?, ?) ORDER BY n.frame, n.node LIMIT ?`,
+      `${scope}@`,
+      `${scope}A`,
+      ...after,
+      PAGE_ROWS,
+    );
+    const nodes: EarlierItemNode[] = [];
+    let chars = 0;
+    for (const row of rows) {
+      const [frame, nodeId] = [String(row.frame), String(row.node)];
+      const output = row.status === 'succeeded' ? (row.output as string | null) : null;
+      chars += output?.length ?? 0;
+      nodes.push({
+        frame,
+        nodeId,
+        status: String(row.status),
+        handle: row.handle as string | null,
+        output,
+        ref: parse<OutputRef>(row.ref!),
+        isLarge: row.in_parts === 1,
+        ...(isMap(nodeId) ? { itemsHash: this.itemsHash(frame, nodeId) } : {}),
+      });
+      if (chars > LARGE_CHARS) break;
+    }
+    return nodes;
+  }
+  #view(row: Row): NodeRow {
     const path = JSON.parse(String(row.path)) as number[];
     const state = nodeOf(row);
     const began = state.status === 'succeeded' || state.status === 'failed';
@@ -541,7 +664,7 @@ export class WorkflowRunStore implements ProgressState {
   }
   #firstPart(frame: string, node: string): string | null {
     const row = this.#all(
-      'SELECT substr(text, 1, 1000) AS text FROM part WHERE frame = ? AND node = ? AND part = 0',
+      `SELECT substr(text, 1, ${PREVIEW_CHARS}) AS text FROM part WHERE frame = ? AND node = ? AND part = 0`,
       frame,
       node,
     )[0];

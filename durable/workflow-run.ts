@@ -6,36 +6,48 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
 import { err, ok, type Result } from '../worker/domain/result.ts';
-import { frameKey, planOf, TOP } from '../worker/domain/workflow/plan.ts';
+import { frameKey, pathOf, planOf, TOP } from '../worker/domain/workflow/plan.ts';
 import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
 import { DEFAULT_RUN_MS } from '../worker/domain/workflow/run-time.ts';
-import { keptOf, type EarlierNode } from '../worker/domain/workflow/replay.ts';
+import { keptIn, type EarlierItemNode, type EarlierNode } from '../worker/domain/workflow/replay.ts';
 import type {
   NodePlace,
   NodeView,
   NotDecided,
+  OutputRef,
   RunDeps,
   RunObject,
   RunOrder,
   RunView,
+  WholeOutput,
 } from '../worker/domain/workflow/run.ts';
 import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
+import { bringItems, bringOutput } from './earlier-items.ts';
+import { gatheredPieces, gatheredText } from './gathered.ts';
+import { hashOfItems } from './items.ts';
 import { runNode } from './node-attempt.ts';
 import { RunReporter } from './run-reporter.ts';
 import { archiveLines } from './run-archive.ts';
 import { runView } from './run-view.ts';
-import { WorkflowRunStore } from './workflow-run.store.ts';
+import { LARGE_CHARS, WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
 const HEARTBEAT_MS = 10_000;
+/**
+ * An alarm that is not due before this is set only when the run has gone on for so long: most end sooner, and an alarm costs a new object as
+ * much as all its other writes. Should the server be lost before, the sweeper finds the run by its index row.
+ */
+const ALARM_LATER_MS = 1_000;
 /** A slot's lease is noted anew when it has grown by so much. */
 const RENEWED_MS = 30_000;
 /** After this many nodes in one go, the others on this isolate get their turn. */
 const TURN = 200;
 
 type Place = { frame: string; node: string };
-type KeptNode = { nodeId: string; handle: string | null; output: unknown };
+type KeptNode = { nodeId: string; handle: string | null; output: WholeOutput };
+/** What a run has before anything runs: results, and maps that may find items of the earlier run. */
+type TakenOver = { kept: KeptNode[]; resumed: EarlierNode[] };
 type RunCommand = Extract<Command, { do: 'run' }>;
 /** What one event writes, in one transaction: null when it came too late. */
 type Event = (progress: Progress, nowMs: number) => Command[] | null;
@@ -56,10 +68,13 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     readonly #live = new Map<string, AbortController>();
     /** tokens of attempts that follow one that was lost with the server */
     readonly #afterLoss = new Set<string>();
-    /** nodes of the top whose outputs came lately: the large ones among them go to R2 */
-    readonly #largeTop: string[] = [];
+    /** nodes whose large outputs came lately: they go to R2 */
+    readonly #large: Place[] = [];
+    /** maps that will go on taking over items */
+    readonly #more = new Set<string>();
     #progress: Progress | null = null;
     #alarmAtMs: number | null = null;
+    #alarmLater: ReturnType<typeof setTimeout> | null = null;
     #begun = 0;
 
     constructor(ctx: DurableObjectState, env: Env) {
@@ -136,9 +151,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       write: (place: Place) => unknown = () => {},
     ): Promise<Result<ExecutionStatus, NotDecided>> {
       if (!this.#store.order()) return err('no_node');
-      const plan = this.#machine().plan.nodes.get(nodeId);
-      const frame = plan && frameKey(plan.scope, itemPath);
-      if (!plan || frame === undefined || !this.#store.hasFrame(frame)) return err('no_node');
+      const frame = this.#frameOf({ nodeId, itemPath });
+      if (frame === null) return err('no_node');
       const place = { frame, node: nodeId };
       const taken = this.#change((progress, nowMs) => {
         const commands = event(progress, nowMs, place);
@@ -152,15 +166,48 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     async topNodes(): Promise<EarlierNode[]> {
       if (!this.#store.order()) return [];
+      const { nodes: planned } = this.#machine().plan;
       return [...this.#store.frame(TOP).nodes].map(([nodeId, { status, handle }]) => ({
         nodeId,
         status,
         handle,
+        ...(planned.get(nodeId)?.isMap ? { itemsHash: this.#store.itemsHash(TOP, nodeId) } : {}),
       }));
     }
 
-    async topOutput(nodeId: string): Promise<string> {
-      return JSON.stringify(await this.#store.output(TOP, nodeId, this.#deps.readOutput));
+    async itemNodes({ mapIds, after }: { mapIds: readonly string[]; after: string | null }) {
+      if (!this.#store.order()) return null;
+      const { nodes: planned } = this.#machine().plan;
+      let [scope, frame, node] =
+        after === null ? [mapIds[0]!, '', ''] : (JSON.parse(after) as [string, string, string]);
+      const nodes: EarlierItemNode[] = this.#store.itemNodes(
+        scope,
+        [frame, node],
+        (id) => planned.get(id)?.isMap === true,
+      );
+      const last = nodes.at(-1);
+      if (last) [frame, node] = [last.frame, last.nodeId];
+      else [scope, frame, node] = [mapIds[mapIds.indexOf(scope) + 1] ?? '', '', ''];
+      return { nodes, next: scope === '' ? null : JSON.stringify([scope, frame, node]) };
+    }
+
+    async output({ nodeId, itemPath }: NodePlace): Promise<WholeOutput | null> {
+      if (!this.#store.order()) return null;
+      const frame = this.#frameOf({ nodeId, itemPath });
+      // the top has no items
+      if (frame === null || (frame === TOP) !== (itemPath.length === 0)) return null;
+      const whole = this.#store.whole(frame, nodeId);
+      if (!whole || 'ref' in whole || whole.json.length <= LARGE_CHARS) return whole;
+      // too large for a message
+      return { ref: await this.#offloadOne({ frame, node: nodeId }, whole.json) };
+    }
+
+    /** null when there is no such node, or its item has not begun. */
+    #frameOf({ nodeId, itemPath }: NodePlace): string | null {
+      const plan = this.#machine().plan.nodes.get(nodeId);
+      if (!plan) return null;
+      const frame = frameKey(plan.scope, itemPath);
+      return this.#store.hasFrame(frame) ? frame : null;
     }
 
     async archive(): Promise<'archived' | 'not_ended' | 'nothing'> {
@@ -169,14 +216,16 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { status } = this.#store.run();
       const isOver = ENDED.includes(status) && status !== 'needs_review';
       if (!isOver || !this.#store.isRecorded() || this.#live.size > 0) return 'not_ended';
-      await this.#deps.archive(
-        order.executionId,
-        archiveLines(this.#store, this.#machine().plan, this.#deps.readOutput),
-      );
+      for (let places = this.#store.largePlaces(20); places.length > 0; places = this.#store.largePlaces(20))
+        for (const place of places)
+          await this.#offloadOne(place, this.#store.largeText(place.frame, place.node)!);
+      await this.#deps.archive(order.executionId, archiveLines(this.#store, this.#machine().plan));
       return 'archived';
     }
 
     async empty(): Promise<void> {
+      if (this.#alarmLater !== null) clearTimeout(this.#alarmLater);
+      this.#alarmLater = null;
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       // what is remembered goes with the rows; nobody asks an archived run again
@@ -236,33 +285,49 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     async #begin(order: RunOrder): Promise<void> {
-      const kept = await this.#takeOver(order);
+      const taken = await this.#takeOver(order);
       if (this.#store.order()) return;
-      this.#change((progress, nowMs) => this.#started(order, kept, { progress, nowMs }), order);
+      this.#change((progress, nowMs) => this.#started(order, taken, { progress, nowMs }), order);
     }
 
     #started(
       order: RunOrder,
-      kept: readonly KeptNode[],
+      { kept, resumed }: TakenOver,
       { progress, nowMs }: { progress: Progress; nowMs: number },
     ): Command[] {
       const handles = kept.map(({ nodeId, handle }): [string, string | null] => [nodeId, handle]);
       const commands = progress.start(nowMs, { ...startOptions(order, nowMs), kept: handles });
-      for (const { nodeId, output } of kept) this.#keepOutput(TOP, nodeId, output);
+      for (const { nodeId, output } of kept)
+        if (this.#store.putWhole(TOP, nodeId, output)) this.#large.push({ frame: TOP, node: nodeId });
+      for (const { nodeId, itemsHash } of resumed)
+        if (itemsHash) this.#store.kept.mayResume(TOP, nodeId, itemsHash);
       return commands;
     }
 
-    /** Results that are there before anything runs: of the run it replays, or given to a node that runs alone. */
-    async #takeOver({ replay, alone, definition }: RunOrder): Promise<KeptNode[]> {
-      if (alone)
-        return Object.entries(alone.nodes).map(([nodeId, output]) => ({ nodeId, handle: null, output }));
-      if (!replay) return [];
+    /** What is there before anything runs: of the run it replays, or given to a node that runs alone. */
+    async #takeOver({ executionId, replay, alone, definition }: RunOrder): Promise<TakenOver> {
+      if (alone) {
+        const given = Object.entries(alone.nodes);
+        const kept = given.map(([nodeId, output]) => ({
+          nodeId,
+          handle: null,
+          output: { json: JSON.stringify(output ?? null) },
+        }));
+        return { kept, resumed: [] };
+      }
+      if (!replay) return { kept: [], resumed: [] };
       const earlier = await this.#deps.earlierRun(replay.executionId);
-      const kept = keptOf(planOf(definition, this.#deps.kinds), await earlier.nodes(), replay.fromNodeId);
+      const { kept, resumed } = keptIn(planOf(definition, this.#deps.kinds), TOP, {
+        earlier: await earlier.nodes(),
+        fromNodeId: replay.fromNodeId,
+      });
       const nodes: KeptNode[] = [];
-      for (const { nodeId, handle } of kept)
-        nodes.push({ nodeId, handle, output: await earlier.output(nodeId) });
-      return nodes;
+      for (const { nodeId, handle } of kept) {
+        const place = { nodeId, itemPath: [] };
+        const output = await bringOutput(this.#deps, { executionId, ...place }, await earlier.output(place));
+        nodes.push({ nodeId, handle, output });
+      }
+      return { kept: nodes, resumed };
     }
 
     /** What a report says of the slot. Renewing is no change that others are told of. */
@@ -276,10 +341,10 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     /** An event for a run that may not have begun: then it begins with it, and no node of it runs in between. */
     async #beginThen(order: RunOrder, event: Event): Promise<void> {
-      const kept = this.#store.order() ? [] : await this.#takeOver(order);
-      if (this.#store.order()) return void this.#change(event);
+      const taken = this.#store.order() ? null : await this.#takeOver(order);
+      if (!taken || this.#store.order()) return void this.#change(event);
       this.#change((progress, nowMs) => {
-        const started = this.#started(order, kept, { progress, nowMs });
+        const started = this.#started(order, taken, { progress, nowMs });
         const after = event(progress, nowMs) ?? [];
         return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
       }, order);
@@ -312,11 +377,13 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         if (command.do === 'abort') this.#live.get(command.token)?.abort();
         else if (command.do === 'run') this.#run(command);
         else if (command.do === 'look') this.ctx.waitUntil(this.#look(command));
+        else if (command.do === 'gather') this.ctx.waitUntil(this.#gatherLarge(command));
+        else if (command.do === 'more') this.ctx.waitUntil(this.#takeMore(command));
         else if (command.do === 'cancel_child')
           // should this be lost, the sweeper does it
           this.ctx.waitUntil(this.#deps.cancelRun(command.executionId).catch(() => {}));
       }
-      if (this.#largeTop.length > 0) this.ctx.waitUntil(this.#offload());
+      if (this.#large.length > 0) this.ctx.waitUntil(this.#offload());
       if (commands.some((command) => command.do === 'end'))
         this.ctx.waitUntil(this.#reporter.report().then(() => this.#arm()));
       // a slot that is asked for or given back is told at once: others wait for it
@@ -327,42 +394,87 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       return true;
     }
 
-    /** Large outputs of the top, once they are safe here, move to R2; one that does not get there stays and is there all the same. */
+    /** Large outputs, once they are safe here, move to R2; one that does not get there stays and is there all the same. */
     async #offload(): Promise<void> {
-      const order = this.#store.order();
-      for (const node of this.#largeTop.splice(0)) {
-        const text = order && this.#store.largeText(node);
-        if (!order || !text) continue;
-        try {
-          const key = await this.#deps.putOutput(order.executionId, node, text);
-          const isSame = this.#store.order() !== null && this.#store.largeText(node) === text;
-          if (isSame)
-            this.#store.transaction(() => this.#store.putRef(node, { key, preview: text.slice(0, 1000) }));
-        } catch (error) {
+      for (const place of this.#large.splice(0)) {
+        const text = this.#store.order() && this.#store.largeText(place.frame, place.node);
+        if (!text) continue;
+        await this.#offloadOne(place, text).catch((error: unknown) => {
+          const { node } = place;
           console.error(logLine({ level: 'error', at: 'WorkflowRun.offload', node, message: String(error) }));
-        }
+        });
       }
+    }
+
+    async #offloadOne({ frame, node }: Place, text: string): Promise<OutputRef> {
+      const { executionId } = this.#store.order()!;
+      const ref = await this.#deps.putOutput({ executionId, nodeId: node, itemPath: pathOf(frame) }, text);
+      const isSame = this.#store.order() !== null && this.#store.largeText(frame, node) === text;
+      if (isSame) this.#store.transaction(() => this.#store.putRef(frame, node, ref));
+      return ref;
     }
 
     #keepOutput(frame: string, node: string, output: unknown): void {
-      if (this.#store.putOutput(frame, node, output) && frame === TOP) this.#largeTop.push(node);
+      if (this.#store.putOutput(frame, node, output)) this.#large.push({ frame, node });
     }
 
-    /** The results of a map's items, in their order, as the map's own output. */
-    #gather({ frame, node, token }: Extract<Command, { do: 'gather' }>, nowMs: number): Command[] {
-      const remove = this.#store.map(frame, node)!.onItemError === 'remove';
-      const results: unknown[] = [];
-      const failed: { index: number; error: unknown }[] = [];
-      for (const item of this.#store.results(frame, node)) {
-        if (item.status === 'failed') failed.push({ index: item.index, error: item.error });
-        if (item.status !== 'failed' || !remove) results.push(item.output);
-      }
-      this.#keepOutput(frame, node, { results, failed });
+    /** The results of a map's items, in their order, as the map's own output: at once, or - when they are large - by a command. */
+    #gather(command: Extract<Command, { do: 'gather' }>, nowMs: number): Command[] {
+      const { frame, node, token } = command;
+      const json = gatheredText(this.#store, { frame, node });
+      if (json === null) return [command];
+      this.#store.putWhole(frame, node, { json });
       const commands = this.#machine().finished(nowMs, { frame, node, token }, null) ?? [];
       this.#reporter.node(frame, node);
-      return commands.flatMap((command) =>
-        command.do === 'gather' ? this.#gather(command, nowMs) : [command],
-      );
+      return commands.flatMap((next) => (next.do === 'gather' ? this.#gather(next, nowMs) : [next]));
+    }
+
+    /** Results that are large are written to R2 piece by piece, and never stand in memory. What does not get there is tried again by the alarm. */
+    async #gatherLarge({ frame, node, token }: Extract<Command, { do: 'gather' }>): Promise<void> {
+      const order = this.#store.order();
+      if (!order || this.#live.has(token)) return;
+      const controller = new AbortController();
+      this.#live.set(token, controller);
+      try {
+        const ref = await this.#deps.putOutput(
+          { executionId: order.executionId, nodeId: node, itemPath: pathOf(frame) },
+          gatheredPieces(this.#store, { frame, node }, this.#deps.readOutputText, controller.signal),
+        );
+        this.#live.delete(token);
+        this.#change(
+          (progress, nowMs) => progress.finished(nowMs, { frame, node, token }, null),
+          undefined,
+          () => this.#store.putRef(frame, node, ref),
+        );
+        this.#reporter.node(frame, node);
+      } catch (error) {
+        if (!controller.signal.aborted)
+          console.error(logLine({ level: 'error', at: 'WorkflowRun.gather', node, message: String(error) }));
+      } finally {
+        this.#live.delete(token);
+        if (this.#store.order()) this.#arm();
+      }
+    }
+
+    /** The next items of the earlier run, when others have had their turn. */
+    async #takeMore({ frame, node }: Place): Promise<void> {
+      const key = `${frame}|${node}`;
+      if (this.#more.has(key)) return;
+      this.#more.add(key);
+      await scheduler.wait(0);
+      this.#more.delete(key);
+      if (this.#store.order()) this.#change((progress, nowMs) => progress.more(nowMs, { frame, node }));
+    }
+
+    /** Is what an earlier run gave in this map's items taken over? Only where they are the same items; then it is brought here first. */
+    async #resumes({ frame, node }: Place, items: readonly unknown[], signal: AbortSignal): Promise<boolean> {
+      const hash = this.#store.kept.itemsHash(frame, node);
+      if (hash === null || hash !== hashOfItems(items)) return false;
+      const { plan } = this.#machine();
+      // those inside an item came with the outermost map
+      if (frame === TOP)
+        await bringItems({ store: this.#store, plan, deps: this.#deps, mapId: node, signal });
+      return true;
     }
 
     /** Has an execution that a node waits for ended? Then its outputs, or its failure, are the node's own. */
@@ -402,6 +514,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async #attempt(command: RunCommand, signal: AbortSignal): Promise<void> {
       const { node, token } = command;
       let outcome: Result<NodeOutcome, NodeFailure>;
+      let resumes = false;
       try {
         if (++this.#begun % TURN === 0) await scheduler.wait(0);
         outcome = await runNode({
@@ -412,6 +525,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           deps: this.#deps,
           abandonEarlier: this.#afterLoss.delete(token),
         });
+        if (outcome.ok && Array.isArray(outcome.value.output) && this.#machine().plan.nodes.get(node)!.isMap)
+          resumes = await this.#resumes(command, outcome.value.output, signal);
       } catch (error) {
         console.error(
           logLine({
@@ -429,7 +544,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       }
       this.#live.delete(token);
       try {
-        this.#take(command, outcome);
+        this.#take(command, outcome, resumes);
       } catch (error) {
         console.error(
           logLine({
@@ -445,7 +560,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     }
 
     /** A result is written with the event it is; one that is late leaves only what it cost. */
-    #take(command: RunCommand, outcome: Result<NodeOutcome, NodeFailure>): void {
+    #take(command: RunCommand, outcome: Result<NodeOutcome, NodeFailure>, resumes = false): void {
       const { frame, node } = command;
       const plan = this.#machine().plan.nodes.get(node)!;
       const spend = outcome.ok
@@ -473,7 +588,12 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         };
         taken = this.#change((progress, nowMs) => {
           this.#store.putItems(frame, node, items);
-          return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError });
+          return progress.expanded(nowMs, command, {
+            total: items.length,
+            concurrency,
+            onItemError,
+            resumes,
+          });
         });
       } else {
         const { output, handle, stored, wait } = outcome.value;
@@ -499,13 +619,20 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     // ---- time ----
     /** One alarm at the earliest of what is due and, while something runs, the heartbeat. */
-    #arm(): void {
+    #arm({ hasWaited = false } = {}): void {
       const nowMs = this.#deps.now();
       const due = this.#machine().nextDueMs();
       const state: RunState = this.#store.run();
       const heartbeat = this.#live.size > 0 || state.status === 'running' ? nowMs + HEARTBEAT_MS : Infinity;
       const atMs =
         due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
+      const mayWait = this.#alarmAtMs === null && atMs !== null && atMs - nowMs > ALARM_LATER_MS;
+      if (mayWait && !hasWaited) {
+        this.#alarmLater ??= setTimeout(() => this.#arm({ hasWaited: true }), ALARM_LATER_MS);
+        return;
+      }
+      if (this.#alarmLater !== null) clearTimeout(this.#alarmLater);
+      this.#alarmLater = null;
       if (atMs === null) {
         if (this.#alarmAtMs !== null) void this.ctx.storage.deleteAlarm();
         this.#alarmAtMs = null;

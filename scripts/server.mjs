@@ -98,7 +98,7 @@ export async function startServer({
         ]);
       }
     },
-    /** one tick of the cron trigger: locally they never fire by themselves */
+    /** one tick of the cron trigger: locally they never fire by themselves; '@start' once after a start (worker/cron/index.ts) */
     async tick(cron = '* * * * *') {
       const worker = await mf.getWorker('prompt-manage');
       const { outcome } = await worker.scheduled({ cron });

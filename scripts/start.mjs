@@ -47,7 +47,8 @@ async function serve() {
   process.send?.({ runtime });
 }
 
-const tick = () => server.tick().catch((error) => stopping || console.error(`cron: ${error.message}`));
+const tick = (cron) =>
+  server.tick(cron).catch((error) => stopping || console.error(`cron: ${error.message}`));
 
 let stopping = false;
 async function stop(code = 0) {
@@ -70,7 +71,7 @@ setInterval(async function watchRuntime() {
   console.error('The runtime died; starting it again.');
   await server.stop().catch(() => {});
   await serve();
-  tick();
+  tick('@start');
 }, 300).unref();
 
 await server.migrate();
@@ -85,7 +86,7 @@ if (!seeded.ok && seeded.status !== 404) {
 }
 
 // crons fire at the start (what a crash left behind goes on at once) and at every full minute
-tick();
+tick('@start');
 (function nextMinute() {
   setTimeout(
     () => {

@@ -3,14 +3,15 @@ import type { NodeFailure, NodeType } from '../worker/domain/contracts/node.ts';
 import { definitionSchema, type DefinitionInput } from '../worker/domain/workflow/definition.ts';
 import { planOf, TOP } from '../worker/domain/workflow/plan.ts';
 import { Progress, type Command } from '../worker/domain/workflow/progress.ts';
-import type {
-  FrameState,
-  MapState,
-  NodeState,
-  NodeStatus,
-  NodeWait,
-  ProgressState,
-  RunState,
+import {
+  keptNode,
+  type FrameState,
+  type MapState,
+  type NodeState,
+  type NodeStatus,
+  type NodeWait,
+  type ProgressState,
+  type RunState,
 } from '../worker/domain/workflow/state.ts';
 
 export class Lost extends Error {}
@@ -109,12 +110,28 @@ export class Memory implements ProgressState {
     this.frames().some((f) => f.parent === frame && f.scope === node && f.status === 'needs_review');
   motion() {
     const nodes = this.nodes();
+    const running = nodes.filter(({ state }) => state.status === 'running');
     return {
-      running: nodes.some(({ frame, node, state }) => state.status === 'running' && !this.map(frame, node)),
+      running: running.some(({ frame, node }) => !this.map(frame, node)),
+      handling: running.some(({ frame, node }) => {
+        const map = this.map(frame, node);
+        return map?.active === 0 && (map.resumes === true || map.next >= map.total);
+      }),
       waits: nodes.flatMap(({ state }) =>
         state.status === 'waiting' ? [state.wait?.for ?? ('retry' as NodeWait['for'])] : [],
       ),
     };
+  }
+  /** what an earlier run gave in items of maps */
+  keep = (frame: string, node: string, handle: string | null) =>
+    this.rows.set(`kept|${frame}|${node}`, JSON.stringify(handle));
+  takeOver(frame: FrameState, nowMs: number): void {
+    for (const key of this.#keys('kept').filter((one) => one.startsWith(`kept|${frame.key}|`))) {
+      const node = keptNode(JSON.parse(this.rows.get(key)!) as string | null, nowMs);
+      const id = key.slice(`kept|${frame.key}|`.length);
+      frame.nodes.set(id, node);
+      this.putNode(frame, id, node);
+    }
   }
   minDueMs = () => {
     const due = this.nodes().flatMap(({ state }) => state.dueMs ?? []);
@@ -137,6 +154,7 @@ export const KINDS = new Map<string, NodeType>([
   ['trigger', kind({ category: 'trigger', execution: 'inline' })],
   ['safe', kind({})],
   ['once', kind({ idempotent: false })],
+  ['asks', kind({ ignoresInput: () => true })],
   ['if', kind({ handles: ['true', 'false'], execution: 'inline' })],
   ['any', kind({ execution: 'inline', joinsAny: () => true })],
   ['delay', kind({ execution: 'wait' })],
@@ -159,6 +177,8 @@ export class World {
   taken = new Map<string, number>();
   acquires = 0;
   releases = 0;
+  /** times that a map went on taking over items of an earlier run */
+  mores = 0;
   looks: Extract<Command, { do: 'look' }>[] = [];
   cancelledChildren: string[] = [];
   /** commands of the next event are lost, as when the server dies right after its commit */
@@ -203,7 +223,11 @@ export class World {
       else if (command.do === 'acquire') this.acquires++;
       else if (command.do === 'release') this.releases++;
       else if (command.do === 'look') this.looks.push(command);
-      else if (command.do === 'cancel_child') this.cancelledChildren.push(command.executionId);
+      else if (command.do === 'more') {
+        const { frame, node: id } = command;
+        this.mores++;
+        this.do(() => this.progress.more(this.nowMs, { frame, node: id }));
+      } else if (command.do === 'cancel_child') this.cancelledChildren.push(command.executionId);
     }
     return true;
   }

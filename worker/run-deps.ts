@@ -10,12 +10,12 @@ import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import { directMessages } from './notify-deps.ts';
 import type { Services } from './services.ts';
-import { archivedRun, isArchived, putArchive } from './store/archive.ts';
+import { archivedRun, isArchived, livingRun, putArchive } from './store/archive.ts';
 import { calledRun, callWorkflow, cancelRun } from './store/called-runs.ts';
 import { mayReach } from './store/connections.ts';
 import { findDataSource, readRows } from './store/data-sources.ts';
 import { recordRun } from './store/executions.ts';
-import { largeOutputKey, putLargeOutput, readLargeOutput } from './store/large-outputs.ts';
+import { copyLargeOutput, putLargeOutput, readLargeOutput, readLargeText } from './store/large-outputs.ts';
 import { runObject } from './store/run-object.ts';
 import { grantSlots } from './store/slots.ts';
 import { CouldNotAsk } from './store/judge.ts';
@@ -50,20 +50,16 @@ export function runDeps(services: Services): RunDeps {
       return held;
     },
     grantSlots: (workflowId) => grantSlots(env, workflowId, now()),
-    async putOutput(executionId, nodeId, json) {
-      const key = largeOutputKey(executionId, nodeId);
-      await putLargeOutput(env.FILES, key, json);
-      return key;
-    },
+    putOutput: (at, json) => putLargeOutput(env.FILES, at, json),
+    copyOutput: (key, at) => copyLargeOutput(env.FILES, key, at),
     readOutput: (key) => readLargeOutput(env.FILES, key),
+    readOutputText: (key) => readLargeText(env.FILES, key),
     archive: (executionId, lines) => putArchive(env.FILES, executionId, lines),
     async earlierRun(executionId) {
-      if (await isArchived(db, executionId)) return archivedRun(env.FILES, executionId);
-      const run = runObject(env, executionId);
-      return {
-        nodes: () => run.topNodes(),
-        output: async (nodeId) => JSON.parse(await run.topOutput(nodeId)) as unknown,
-      };
+      const archived = archivedRun(env.FILES, executionId);
+      const isGone = () => isArchived(db, executionId);
+      if (await isGone()) return archived;
+      return livingRun(runObject(env, executionId), { archived, isArchived: isGone });
     },
     calledRun: (executionId) => calledRun(services, executionId),
     tellCaller: (callerId, executionId) => runObject(env, callerId).called(executionId),

@@ -27,7 +27,9 @@ async function expectGoodRun(page: Page, steps: number) {
   expect(parts.reduce((sum, part) => sum + part, 0)).toBe(total);
 }
 
-test('WB-1 by mouse: add a prompt and an output, draw the line between them, run', async ({ page }) => {
+test('WB-1, WB-5 by mouse: add a prompt and an output, draw the line between them, run; then one step alone, and from it on', async ({
+  page,
+}) => {
   await newWorkflow(page);
   await expect(node(page, 'trigger')).toHaveCount(1);
   await page.getByTestId('add-node-btn').click();
@@ -54,6 +56,17 @@ test('WB-1 by mouse: add a prompt and an output, draw the line between them, run
   await expectGoodRun(page, 3);
   await expect(node(page, 'prompt')).toHaveAttribute('data-status', 'succeeded');
   await expect(page.getByTestId('save-status')).toHaveText(/^Saved \d\d:\d\d$/);
+
+  // one step alone is given what the run has; from it on, only it runs and is paid
+  await page.getByRole('treeitem', { name: /^Output/ }).click();
+  await page.getByRole('button', { name: 'Try it' }).click();
+  await expect(page.getByTestId('given').first()).toHaveAttribute('data-from', 'run');
+  await page.getByTestId('try-step-btn').click();
+  await expect(page.getByTestId('try-result')).toHaveAttribute('data-status', 'completed');
+  await page.getByRole('button', { name: 'Run from here on' }).click();
+  await expect(page.getByRole('link', { name: 'an earlier run' })).toBeVisible();
+  await expect(page.getByTestId('execution-status')).toHaveText('Completed');
+  expect(await money(page, 'run-cost')).toEqual([0]);
 });
 
 test('WB-2 by keyboard alone: the same, with the palette’s search and the outline', async ({ page }) => {
@@ -104,6 +117,23 @@ test('WB-3 every node says its kind, its label and how it stands', async ({ page
   await page.getByLabel('Name (optional)').fill('Big enough?');
   await expect(node(page, 'condition')).toHaveAttribute('aria-label', /^Condition: Big enough\?, not run/);
   await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger, not run/);
+});
+
+test('alerts of a workflow are set beside its settings, and say which channels they go to', async ({
+  page,
+}) => {
+  const id = await newWorkflow(page);
+  await page.getByRole('button', { name: 'More about this workflow' }).click();
+  await page.getByRole('menuitem', { name: 'Alerts' }).click();
+  await page.getByRole('checkbox', { name: 'A run takes long' }).check();
+  await expect(page.getByTestId('alerts-state')).toHaveText('Saved');
+  await page.getByLabel('Longer than', { exact: true }).fill('3');
+  await expect(page.getByTestId('alert-channels')).toContainText('Long runs');
+  // what was typed last is saved on the way out
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect
+    .poll(async () => (await page.request.get(`/api/workflows/${id}/alerts`)).json())
+    .toEqual({ onFailure: false, slowMs: 180_000, costPercent: null });
 });
 
 test('WB-4 the estimate is a range with what it rests on; a map multiplies; a model change shows without saving', async ({

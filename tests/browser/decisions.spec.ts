@@ -1,6 +1,6 @@
 /** People in a run: what asks for them is found, understood and decided; starts on a schedule and ways of a switch are set up without code. */
 import { expect, test, type Page } from '@playwright/test';
-import { answer, open, ready, signUp } from './people.ts';
+import { answer, api, open, ready, signUp } from './people.ts';
 
 const at = (x: number) => ({ position: { x, y: 0 } });
 const approval = {
@@ -56,7 +56,38 @@ test('an approval is found under Decisions while its run waits, and the run goes
   expect(id).toMatch(/^exec_/);
 });
 
-test('EX-3: a failed run goes on from what failed in a new one that is linked to it', async ({ page }) => {
+test('an event that began no run is kept as a dead letter, and begins one once the workflow is published', async ({
+  page,
+}) => {
+  await signUp(page);
+  const hooked = {
+    ...approval,
+    name: 'Leads',
+    nodes: [{ id: 'start', kind: 'trigger', ...at(0), config: { on: 'webhook' } }, approval.nodes[2]],
+    edges: [{ id: 'a', source: 'start', target: 'yes' }],
+  };
+  const { id } = await answer<{ id: string }>(page, 'POST', '/api/workflows', hooked);
+  const { path } = await answer<{ path: string }>(page, 'POST', `/api/workflows/${id}/webhook`, {});
+  await answer(page, 'PATCH', `/api/workflows/${id}/webhook`, { signed: false });
+  expect((await api(page, 'POST', path, { lead: 'Ada' })).status()).toBe(409);
+
+  await open(page, '/dashboard/executions', 'executions');
+  await page.getByRole('link', { name: 'Look at the dead letters' }).click();
+  await ready(page, 'dead-letters');
+  const letter = page.getByTestId('dead-letter-row');
+  await expect(letter).toHaveCount(1);
+  await letter.getByRole('button', { name: 'Try again' }).click();
+  await expect(letter.getByRole('alert')).toContainText('still has no published version');
+  await answer(page, 'POST', `/api/workflows/${id}/publish`, {});
+  await letter.getByRole('button', { name: 'Try again' }).click();
+  await page.getByTestId('letter-closed').getByRole('link', { name: 'Open the run' }).click();
+  await ready(page, 'execution');
+  await expect(page.getByTestId('execution-status')).toHaveText('Completed');
+});
+
+test('EX-3: a failed run goes on from what failed in a new one that is linked to it, and both are counted', async ({
+  page,
+}) => {
   await signUp(page);
   const fails = {
     ...approval,
@@ -78,6 +109,10 @@ test('EX-3: a failed run goes on from what failed in a new one that is linked to
     'href',
     `/dashboard/executions/${id}`,
   );
+  // the figures count both runs
+  await open(page, '/dashboard/executions?tab=figures', 'executions');
+  await expect(page.getByTestId('kpi-success')).toHaveAttribute('data-value', '0');
+  await expect(page.getByRole('img', { name: 'Runs by how they ended. 2 failed' })).toBeVisible();
 });
 
 test('a schedule shows its next five starts, and each case of a switch has an output of its own', async ({
@@ -95,6 +130,7 @@ test('a schedule shows its next five starts, and each case of a switch has an ou
   await page.getByLabel('At', { exact: true }).blur();
   const fires = page.getByTestId('next-fires').locator('li');
   await expect(fires).toHaveText(Array.from({ length: 5 }, () => /18:30$/));
+  await expect(page.getByTestId('past-fires')).toContainText('does not start by this schedule yet');
 
   await card('ask').click();
   await page.getByTestId('add-node-btn').click();

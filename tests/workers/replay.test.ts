@@ -1,15 +1,10 @@
 import { describe, expect, inject, it } from 'vitest';
 import { makeKey, makeTeam, type Fetch } from './fixtures.ts';
-import { ask, edge, json, node, of, run, start, until, type Answer } from './running.ts';
+import { ask, edge, json, node, of, replay, run, start, until, type Answer } from './running.ts';
 
 const path = () => `/replayed-${crypto.randomUUID()}`;
 const requests = async (at: string) =>
   (await (await fetch(`${inject('receiver')}/requests?path=${at}`)).json()) as Answer[];
-const replay = async (fetch: Fetch, id: string, body: object = {}): Promise<string> => {
-  const answer = await fetch(`/api/executions/${id}/replay`, { json: body });
-  if (answer.status !== 202) throw new Error(await answer.text());
-  return (await json(answer)).executionId as string;
-};
 /** A paid step, then a request that fails the first time, then an output of both. */
 const flow = (at: string) => ({
   nodes: [
@@ -82,6 +77,46 @@ describe('a replay', () => {
       'failed',
     );
     expect(of(third, 'out').output).toBe(of(first, 'out').output);
+  });
+
+  it('goes on with the draft as it is now: what stood before is taken over, the changed step runs', async () => {
+    const { fetch } = await makeTeam('editor');
+    const shout = (expression: string) => ({
+      name: 'Shout',
+      nodes: [
+        start,
+        ask('one', 'x'),
+        node('two', 'transform', { expression }),
+        node('out', 'output', { value: '{{ nodes.two }}' }),
+      ],
+      edges: [edge('start', 'one'), edge('one', 'two'), edge('two', 'out')],
+    });
+    const { id, workflowId } = await run(fetch, shout('$uppercase(nodes.one.text)'), { word: 'hi' });
+    const first = await until(fetch, id, 'completed');
+    const put = (body: object) =>
+      fetch(`/api/workflows/${workflowId}`, {
+        method: 'PUT',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      });
+    expect((await put(shout('trigger.word & "!"'))).status).toBe(200);
+    const again = await replay(fetch, id, { fromNodeId: 'two', version: 'draft' });
+    const done = await until(fetch, again, 'completed', 'failed');
+    expect(done).toMatchObject({ version: null, costNanoUsd: 0, replayOf: id, fromNodeId: 'two' });
+    expect([of(done, 'out').output, of(done, 'one').output]).toEqual(['hi!', of(first, 'one').output]);
+    // without it the version that ran is run
+    const same = await until(fetch, await replay(fetch, id, { fromNodeId: 'two' }), 'completed', 'failed');
+    expect(of(same, 'out').output).toBe(of(first, 'out').output);
+
+    const refused = async (body: object) =>
+      (await fetch(`/api/executions/${id}/replay`, { json: body })).status;
+    expect(await refused({ version: 'draft' })).toBe(422);
+    expect(await refused({ version: 'draft', fromNodeId: 'gone' })).toBe(422);
+    expect(await refused({ version: 'published', fromNodeId: 'two' })).toBe(422);
+    await put(shout(''));
+    expect(await refused({ version: 'draft', fromNodeId: 'two' })).toBe(422);
+    await fetch(`/api/workflows/${workflowId}`, { method: 'DELETE' });
+    expect(await refused({ version: 'draft', fromNodeId: 'two' })).toBe(404);
   });
 
   it('keeps what it has when it is paused before it began', async () => {

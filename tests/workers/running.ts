@@ -30,11 +30,18 @@ export async function run(fetch: Fetch, definition: object, input?: unknown) {
   if (triggered.status !== 202) throw new Error(JSON.stringify(answer));
   return { workflowId: created.id as string, id: answer.executionId as string };
 }
+/** Runs it again; answers the new one's id. */
+export const replay = async (fetch: Fetch, id: string, body: object = {}): Promise<string> => {
+  const answer = await fetch(`/api/executions/${id}/replay`, { json: body });
+  if (answer.status !== 202) throw new Error(await answer.text());
+  return (await json(answer)).executionId as string;
+};
 export async function until(fetch: Fetch, id: string, ...statuses: string[]): Promise<Answer> {
   const by = Date.now() + 15_000;
   for (;;) {
-    const execution = await json(await fetch(`/api/executions/${id}`));
-    if (statuses.includes(execution.status)) return execution;
+    // only how it stands: its steps may be megabytes
+    const execution = await json(await fetch(`/api/executions/${id}?limit=1`));
+    if (statuses.includes(execution.status)) return await json(await fetch(`/api/executions/${id}`));
     if (Date.now() > by)
       throw new Error(`still ${execution.status}: ${JSON.stringify(execution).slice(0, 2000)}`);
     await scheduler.wait(20);
@@ -42,3 +49,8 @@ export async function until(fetch: Fetch, id: string, ...statuses: string[]): Pr
 }
 export const of = (execution: Answer, nodeId: string): Answer =>
   execution.nodes.find((n: Answer) => n.nodeId === nodeId);
+/** The rows of a node inside a map, in the order of the items. */
+export const items = (execution: Answer, nodeId: string): Answer[] =>
+  execution.nodes
+    .filter((n: Answer) => n.nodeId === nodeId)
+    .sort((a: Answer, b: Answer) => a.itemIndex - b.itemIndex);

@@ -17,11 +17,15 @@ import { logLine } from '../domain/log-line.ts';
 
 const ACTIVE_MS = 3_600_000;
 
-export async function everyMinute(services: Services): Promise<void> {
+/** The name under which the local server ticks once when it has started (scripts/server.mjs): no cron of Cloudflare's is called so. */
+export const AFTER_START = '@start';
+
+/** `afterStart`: whatever was under way is without an owner, and no queue holds a message. */
+export async function everyMinute(services: Services, { afterStart = false } = {}): Promise<void> {
   const jobs: Record<string, (services: Services) => Promise<unknown>> = {
     // first: people look at the clock
     fireSchedules,
-    sweepExecutions,
+    sweepExecutions: () => sweepExecutions(services, { afterStart }),
     sweepLines,
     sweepOrphans,
     archiveRuns,

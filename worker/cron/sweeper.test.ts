@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { makeTeam } from '../../tests/workers/fixtures.ts';
 import { services } from '../services.ts';
-import { findExecution, insertExecution, lateExecutions } from '../store/executions.ts';
+import { findExecution, insertExecution, lateExecutions, unendedExecutions } from '../store/executions.ts';
 import { execution } from '../store/schema.ts';
 import { hashDefinition } from '../store/workflows.ts';
 import { definitionSchema } from '../domain/workflow/definition.ts';
@@ -67,5 +67,31 @@ describe('the sweeper', () => {
     const found = await lateExecutions(db, Date.now(), 100);
     expect(found).toContain(late);
     for (const id of [young, running, ended]) expect(found).not.toContain(id);
+  });
+
+  it('after a start takes up whatever was under way at once, but nobody who stands in line', async () => {
+    const { teamId } = await makeTeam();
+    const { db } = record;
+    const queued = await rowOf(teamId, 10);
+    const running = await rowOf(teamId, 10);
+    const waiting = await rowOf(teamId, 10);
+    const inLine = await rowOf(teamId, 10);
+    const ended = await rowOf(teamId, 10);
+    const is = (id: string, columns: Partial<typeof execution.$inferInsert>) =>
+      db.update(execution).set(columns).where(eq(execution.id, id));
+    await is(running, { status: 'running' });
+    await is(waiting, { status: 'paused' });
+    await is(inLine, { maxConcurrent: 1 });
+    await is(ended, { status: 'completed', endedAt: new Date().toISOString() });
+    const found = await unendedExecutions(db, Date.now(), 1_000);
+    for (const id of [queued, running]) expect(found).toContain(id);
+    for (const id of [waiting, inLine, ended]) expect(found).not.toContain(id);
+    await everyMinute(record, { afterStart: true });
+    let status: string | undefined;
+    for (let i = 0; i < 200 && status !== 'completed'; i++) {
+      await scheduler.wait(20);
+      status = (await findExecution(db, teamId, queued))?.status;
+    }
+    expect(status).toBe('completed');
   });
 });

@@ -3,12 +3,19 @@ import type { Services } from '../services.ts';
 import { enqueueExecutions } from '../store/execution-queue.ts';
 import { cancelRun, orphans } from '../store/called-runs.ts';
 import { grantSlots, workflowsWithLines } from '../store/slots.ts';
-import { lateExecutions } from '../store/executions.ts';
+import { lateExecutions, unendedExecutions } from '../store/executions.ts';
 
 const AT_ONCE = 1_000;
+/** After a start there is nothing else to do. */
+const MANY = 20_000;
 
-export async function sweepExecutions({ env, db, now }: Services): Promise<number> {
-  const late = await lateExecutions(db, now(), AT_ONCE);
+export async function sweepExecutions(
+  { env, db, now }: Services,
+  { afterStart = false } = {},
+): Promise<number> {
+  const late = afterStart
+    ? await unendedExecutions(db, now(), MANY)
+    : await lateExecutions(db, now(), AT_ONCE);
   await enqueueExecutions(env, late);
   return late.length;
 }

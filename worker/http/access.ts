@@ -70,6 +70,7 @@ export const ACCESS: Record<string, Access> = {
   'GET /api/executions': 'workflow.read',
   'GET /api/executions/stats': 'workflow.read',
   'GET /api/executions/:id': 'workflow.read',
+  'GET /api/executions/:id/nodes/:nodeId/output': 'workflow.read',
   'POST /api/executions/:id/cancel': 'run.create',
   'POST /api/executions/:id/pause': 'run.create',
   'POST /api/executions/:id/resume': 'run.create',

@@ -34,6 +34,7 @@ import { operator } from './operator.ts';
 import { modelRoutes } from './model-routes.ts';
 import { metrics } from './metrics.ts';
 import { models } from './models.ts';
+import { nodeOutputs } from './node-outputs.ts';
 import { notificationChannels } from './notification-channels.ts';
 import { outputs } from './outputs.ts';
 import { promptRuns } from './prompt-runs.ts';
@@ -129,6 +130,7 @@ export function createApp() {
     .route('/', executions)
     .route('/', decisions)
     .route('/', replays)
+    .route('/', nodeOutputs)
     .route('/', outputs)
     .route('/', dataSources)
     .route('/', prompts)

@@ -5,7 +5,7 @@ import { identity, ownOrigins } from '../store/identity.ts';
 import { findKeyByHash, hashKey, touchKey, type ApiKey } from '../store/keys.ts';
 import { membershipsOf } from '../store/teams.ts';
 import { Refused } from './errors.ts';
-import { rememberedKey, rememberKey } from './key-cache.ts';
+import { knownKeys } from './key-cache.ts';
 import type { AppEnv, Caller } from './routes.ts';
 
 const SESSION_COOKIE = /(^|;\s*)(__Secure-)?pm\.session_token=/;
@@ -32,12 +32,8 @@ async function keyOf(c: Context<AppEnv>, text: string): Promise<ApiKey> {
   const { db, now } = c.get('services');
   const key = text.trim();
   if (!isApiKey(key)) throw refusedKey();
-  let found = rememberedKey(key, now());
-  if (!found) {
-    found = await findKeyByHash(db, hashKey(key));
-    if (!found) throw refusedKey();
-    rememberKey(key, found, now());
-  }
+  const found = await knownKeys.get(key, now, () => findKeyByHash(db, hashKey(key)));
+  if (!found) throw refusedKey();
   if (found.expiresAt !== null && Date.parse(found.expiresAt) <= now()) throw refusedKey();
   if (found.lastUsedAt === null || Date.parse(found.lastUsedAt) < now() - TOUCH_MS) {
     found.lastUsedAt = new Date(now()).toISOString();

@@ -39,8 +39,12 @@ const letterSchema = z
   })
   .openapi('DeadLetter');
 
-const shown = ({ teamId: _, payload: __, payloadKey: ___, ...row }: LetterRow) =>
-  row as z.infer<typeof letterSchema>;
+const shown = ({
+  teamId: _,
+  payload: __,
+  payloadKey: ___,
+  ...row
+}: Omit<LetterRow, 'payload' | 'payloadKey'> & Partial<LetterRow>) => row as z.infer<typeof letterSchema>;
 
 async function openLetter(c: Context<AppEnv>, id: string): Promise<LetterRow> {
   const letter = await findLetter(c.get('services').db, c.get('actor').teamId, id);

@@ -1,4 +1,5 @@
 import { env } from 'cloudflare:workers';
+import { eq } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { anonymous, makeTeam } from '../../tests/workers/fixtures.ts';
 import { edge, json, node, run, start, until } from '../../tests/workers/running.ts';
@@ -46,6 +47,7 @@ describe('metrics', () => {
         createdAt: at(5_000),
         startedAt: at(4_000),
         endedAt: at(1_000),
+        costNanoUsd: 7_000,
       },
     ]);
     const response = await scrape({ authorization: `Bearer ${TOKEN}` });
@@ -77,6 +79,24 @@ describe('metrics', () => {
       durationMs: { p95: 3000 },
       engineMs: { p50: expect.any(Number) },
     });
+    expect(stats.series).toEqual([]);
+    const [index] = await db.select().from(execution).where(eq(execution.id, id));
+    const hourly = await json(
+      await fetch(`/api/executions/stats?workflowId=${workflowId}&interval=hour&timeZone=Asia/Kolkata`),
+    );
+    // 24 hours cut at both ends, of a clock that is half an hour off
+    expect(hourly.series).toHaveLength(25);
+    expect(hourly.series.map(({ start: at }: { start: string }) => at.slice(14))).toEqual(
+      Array(25).fill('30:00.000Z'),
+    );
+    const sumOf = (pick: (piece: any) => number | undefined) =>
+      hourly.series.reduce((sum: number, piece: any) => sum + (pick(piece) ?? 0), 0);
+    expect(sumOf(({ ended }) => ended.completed)).toBe(1);
+    expect(sumOf(({ ended }) => ended.failed)).toBe(1);
+    expect(sumOf(({ costNanoUsd }) => costNanoUsd)).toBe(hourly.costNanoUsd);
+    expect(hourly.costNanoUsd).toBe(index!.costNanoUsd + 7_000);
+    for (const wrong of ['interval=week', 'interval=day&timeZone=Mars/Olympus'])
+      expect((await fetch(`/api/executions/stats?${wrong}`)).status).toBe(422);
     const other = await makeTeam('viewer');
     expect(await json(await other.fetch('/api/executions/stats'))).toMatchObject({
       open: {},

@@ -1,9 +1,13 @@
 /** How runs go: GET /api/metrics for operators, of all teams together and nothing of any single one; GET /api/executions/stats for a team. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { openMetrics, quantile, type Family } from '../domain/metrics/openmetrics.ts';
+import { intervalsOf } from '../domain/budget/intervals.ts';
+import { isTimeZone } from '../domain/budget/periods.ts';
+import { seriesOf } from '../domain/metrics/run-series.ts';
 import { EXECUTION_STATUSES, ENDED } from '../domain/workflow/state.ts';
 import { LETTER_KINDS } from '../store/dead-letters.ts';
 import { backlogStats, runStats } from '../store/run-metrics.ts';
+import { findTeam } from '../store/teams.ts';
 import { operatorOnly } from './operator.ts';
 import { answers, newRoutes } from './routes.ts';
 
@@ -29,6 +33,15 @@ const countsSchema = z.partialRecord(z.enum(EXECUTION_STATUSES), z.int());
 const spreadSchema = z.object({ p50: z.number().nullable(), p95: z.number().nullable() });
 const spreadOf = (values: readonly number[]) => ({ p50: quantile(values, 0.5), p95: quantile(values, 0.95) });
 
+const pieceSchema = z.object({
+  start: z.iso.datetime(),
+  ended: countsSchema,
+  costNanoUsd: z.int(),
+  durationMs: spreadSchema,
+});
+/** 30 days of hours, and the one that is cut at each end. */
+const MOST_PIECES = 722;
+
 export const metrics = newRoutes()
   .openapi(
     createRoute({
@@ -40,6 +53,13 @@ export const metrics = newRoutes()
         query: z.object({
           workflowId: z.string().max(64).optional(),
           hours: z.coerce.number().int().min(1).max(720).default(24),
+          interval: z.enum(['hour', 'day']).optional().openapi({ description: 'also per hour or day' }),
+          timeZone: z
+            .string()
+            .max(64)
+            .refine(isTimeZone, 'must be an IANA time zone')
+            .optional()
+            .openapi({ description: 'whose hours and days; the team’s unless told' }),
         }),
       },
       responses: answers(
@@ -60,26 +80,45 @@ export const metrics = newRoutes()
             waitMs: spreadSchema.openapi({ description: 'from being accepted to beginning' }),
             durationMs: spreadSchema,
             engineMs: spreadSchema.openapi({ description: 'of the duration: while no step ran or waited' }),
+            costNanoUsd: z.int().openapi({ description: 'of the runs that ended' }),
+            from: z.iso.datetime().openapi({
+              description: 'since when they are counted: later than asked where there were more than 10,000',
+            }),
+            series: z
+              .array(pieceSchema)
+              .openapi({ description: 'every interval since `from`, empty ones too; [] without `interval`' }),
           })
           .openapi('ExecutionStats'),
       ),
     }),
     async (c) => {
-      const { workflowId, hours } = c.req.valid('query');
+      const { workflowId, hours, interval, timeZone } = c.req.valid('query');
       const services = c.get('services');
       const { teamId } = c.get('actor');
-      const sinceMs = services.now() - hours * HOUR_MS;
-      const { waitMs, durationMs, engineMs, ...rest } = await runStats(services, {
+      const toMs = services.now();
+      const { waitMs, durationMs, engineMs, runs, cut, ...rest } = await runStats(services, {
         teamId,
         workflowId,
-        sinceMs,
+        sinceMs: toMs - hours * HOUR_MS,
       });
+      const fromMs = cut ? runs.at(-1)!.endedMs : toMs - hours * HOUR_MS;
       const spreads = {
         waitMs: spreadOf(waitMs),
         durationMs: spreadOf(durationMs),
         engineMs: spreadOf(engineMs),
       };
-      return c.json({ ...rest, ...spreads }, 200);
+      const zone = interval && (timeZone ?? (await findTeam(services.db, teamId))?.timeZone ?? 'UTC');
+      const pieces = zone
+        ? intervalsOf({ fromMs, toMs: toMs + 1, interval, timeZone: zone }, MOST_PIECES)!
+        : [];
+      const series = seriesOf(runs, pieces).map(({ startMs, p50Ms, p95Ms, ...piece }) => ({
+        start: new Date(startMs).toISOString(),
+        ...piece,
+        durationMs: { p50: p50Ms, p95: p95Ms },
+      }));
+      const costNanoUsd = runs.reduce((sum, run) => sum + run.costNanoUsd, 0);
+      const from = new Date(fromMs).toISOString();
+      return c.json({ ...rest, ...spreads, costNanoUsd, from, series }, 200);
     },
   )
   .openapi(

@@ -1,18 +1,20 @@
 /** Runs that take over from others: a replay keeps what an earlier run has, a node alone is given what it needs. Both are executions like any other. */
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
 import { aloneDefinition } from '../domain/workflow/replay.ts';
+import type { Pins } from '../domain/workflow/run.ts';
 import { ENDED, type ExecutionStatus } from '../domain/workflow/state.ts';
 import { audit } from '../store/audit.ts';
-import { ALONE, findExecution, loadOrders } from '../store/executions.ts';
+import { ALONE, findExecution, loadOrders, type ExecutionRow } from '../store/executions.ts';
 import { startRun } from '../store/start-run.ts';
 import { findWorkflow } from '../store/workflows.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
 import { noExecution, stateSchema } from './executions.ts';
 import { idempotent } from './idempotency.ts';
-import { answers, newRoutes, optionalJsonBody } from './routes.ts';
-import { idParam, noWorkflow, requireRunnable, requireSound } from './workflows.ts';
+import { answers, newRoutes, optionalJsonBody, type AppEnv } from './routes.ts';
+import { idParam, noWorkflow, requirePins, requireRunnable, requireSound } from './workflows.ts';
 
 const MAX_GIVEN_CHARS = 5_000_000;
 const nodeParams = z.object({ id: z.string().max(64), nodeId: z.string().max(64) });
@@ -21,7 +23,11 @@ const replayBody = optionalJsonBody(
   z.strictObject({
     fromNodeId: z.string().max(64).optional().openapi({
       description:
-        'runs anew from this node on; absent = from what did not succeed, or from the start when all did. A node inside a map stands for the whole map',
+        'runs anew from this node on; absent = from what did not succeed, or from the start when all did. A node inside a map runs again, with those behind it, for every item',
+    }),
+    version: z.literal('draft').optional().openapi({
+      description:
+        'runs the draft as it is now instead of what it ran: what the draft’s steps before `fromNodeId` gave then stands in for them. Needs `fromNodeId`',
     }),
   }),
   { params: idParam },
@@ -43,6 +49,30 @@ const aloneBody = optionalJsonBody(
 const noNode = (id: string, path: string) =>
   new Refused({ reason: 'invalid', issues: [{ path, message: `there is no node "${id}"` }] });
 
+/** The draft a run is gone on with: as a run of it would begin, given what the earlier one has. */
+async function draftFor(
+  c: Context<AppEnv>,
+  row: ExecutionRow,
+  { alone, fromNodeId }: { alone?: object; fromNodeId?: string },
+): Promise<{ definition: Definition; pins: Pins }> {
+  if (fromNodeId === undefined)
+    throw new Refused({
+      reason: 'invalid',
+      issues: [{ path: 'fromNodeId', message: 'says where the draft begins' }],
+    });
+  if (alone)
+    throw new Refused({
+      reason: 'conflict',
+      message: 'It ran one step alone: there is nothing before that.',
+    });
+  const { db } = c.get('services');
+  const workflow = await findWorkflow(db, row.teamId, row.workflowId);
+  if (!workflow) throw noWorkflow(row.workflowId);
+  requireRunnable(workflow.draft);
+  const of = { workflowId: row.workflowId, definition: workflow.draft };
+  return { definition: workflow.draft, pins: await requirePins(db, row.teamId, of) };
+}
+
 export const replays = newRoutes()
   .openapi(
     createRoute({
@@ -50,14 +80,14 @@ export const replays = newRoutes()
       path: '/api/executions/{id}/replay',
       summary: 'Run it again, keeping what it has',
       description:
-        'A new execution of the same version with the same input. Results that do not hang on what runs anew are taken over and cost nothing.',
+        'A new execution of the same version (or of the draft) with the same input. Results that do not hang on what runs anew are taken over and cost nothing, those of the items of a map that had not ended among them: they have `attempts` 0.',
       ...replayBody,
       middleware: [idempotent, replayBody.middleware] as const,
       responses: answers(202, 'It is saved and will run.', stateSchema),
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const { fromNodeId } = c.req.valid('json');
+      const { fromNodeId, version } = c.req.valid('json');
       const services = c.get('services');
       const { db, env } = services;
       const actor = c.get('actor');
@@ -69,7 +99,9 @@ export const replays = newRoutes()
           reason: 'conflict',
           message: 'It has not ended yet: cancel it, or wait for its end.',
         });
-      const { definition, alone } = order;
+      const { alone } = order;
+      const draft = version === 'draft' ? await draftFor(c, row, { alone, fromNodeId }) : null;
+      const definition = draft?.definition ?? order.definition;
       if (fromNodeId !== undefined && !definition.nodes.some((node) => node.id === fromNodeId))
         throw noNode(fromNodeId, 'fromNodeId');
       // a run in which all went well has nothing to go on from
@@ -77,16 +109,17 @@ export const replays = newRoutes()
       const started = await startRun(services, {
         teamId: actor.teamId,
         workflowId: row.workflowId,
-        version: row.version,
+        version: draft ? null : row.version,
         definition,
-        definitionHash: row.definitionHash,
+        definitionHash: draft ? undefined : row.definitionHash,
         trigger: alone ? ALONE : 'replay',
         input: alone ?? order.input,
         keyId: actor.keyId,
         memberId: actor.memberId,
         groupIds: actor.groupIds,
-        budgetNanoUsd: row.budgetNanoUsd,
-        pins: order.pins,
+        // the draft has a budget of its own
+        budgetNanoUsd: draft ? undefined : row.budgetNanoUsd,
+        pins: draft ? draft.pins : order.pins,
         replay: { executionId: id, fromNodeId: from },
       });
       if (!started.ok) throw new Refused(started.error);
@@ -95,7 +128,7 @@ export const replays = newRoutes()
         ...byCaller(c),
         action: 'execution.replay',
         target: id,
-        after: { executionId, fromNodeId: from },
+        after: { executionId, fromNodeId: from, ...(draft ? { version: 'draft' } : {}) },
       });
       return c.json({ executionId, status: 'queued' as const }, 202);
     },

@@ -29,6 +29,7 @@ export const action = defineNode({
   defaultConfig: { dataSourceId: '', operation: '', params: {} },
   expressionFields: [],
   handles: [],
+  ignoresInput: () => true,
   execution: 'io',
   idempotent: ({ safeToRepeat }) => safeToRepeat === true,
   paid: false,

@@ -34,6 +34,7 @@ export const dataSource = defineNode({
   defaultConfig: { dataSourceId: '' },
   expressionFields: ['query'],
   handles: [],
+  ignoresInput: () => true,
   execution: 'io',
   idempotent: true,
   paid: false,

@@ -61,6 +61,7 @@ export const http = defineNode({
   defaultConfig: { method: 'GET', url: 'https://' },
   expressionFields: [],
   handles: [],
+  ignoresInput: () => true,
   execution: 'io',
   idempotent: ({ method, safeToRepeat }) => repeats(method) || safeToRepeat === true,
   paid: false,

@@ -21,6 +21,7 @@ export const map = defineNode({
   expressionFields: [],
   eitherFields: ['items'],
   handles: [],
+  ignoresInput: () => true,
   execution: 'scope',
   idempotent: true,
   paid: false,

@@ -49,6 +49,7 @@ export const notify = defineNode({
   defaultConfig: { channel: 'email', to: '', body: '' },
   expressionFields: [],
   handles: [],
+  ignoresInput: () => true,
   execution: 'io',
   idempotent: ({ safeToRepeat }) => safeToRepeat === true,
   paid: false,

@@ -19,6 +19,7 @@ export const output = defineNode({
   defaultConfig: { tags: [] },
   expressionFields: [],
   handles: [],
+  ignoresInput: ({ value }) => value !== undefined,
   execution: 'inline',
   idempotent: true,
   paid: false,

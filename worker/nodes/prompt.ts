@@ -88,6 +88,7 @@ export const prompt = defineNode({
   },
   expressionFields: [],
   handles: [],
+  ignoresInput: () => true,
   execution: 'io',
   idempotent: true,
   paid: true,

@@ -13,6 +13,7 @@ export const transform = defineNode({
   defaultConfig: { expression: '{ "value": trigger }' },
   expressionFields: ['expression'],
   handles: [],
+  ignoresInput: () => true,
   execution: 'inline',
   idempotent: true,
   paid: false,

@@ -33,6 +33,7 @@ export const workflowNode = defineNode({
   defaultConfig: { workflowId: '' },
   expressionFields: [],
   handles: [],
+  ignoresInput: ({ input }) => input !== undefined,
   execution: 'io',
   idempotent: true,
   paid: false,

@@ -3,63 +3,32 @@
  * their order, with whole outputs. Written and read as a stream, so that a run of 100,000 items never stands whole in memory.
  */
 import { and, asc, eq, isNotNull, isNull, lt, ne } from 'drizzle-orm';
-import type { EarlierNode } from '../domain/workflow/replay.ts';
+import { frameKey } from '../domain/workflow/plan.ts';
+import type { EarlierItemNode, EarlierNode } from '../domain/workflow/replay.ts';
 import {
   cursorOf,
+  PAGE_CHARS,
   pageOfRun,
   type NodeRow,
   type PageAsk,
   type RunHead,
 } from '../domain/workflow/run-page.ts';
-import type { EarlierRun, RunView } from '../domain/workflow/run.ts';
+import type { EarlierRun, NodePlace, RunObject, RunView, WholeOutput } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
+import { putPieces } from './put-pieces.ts';
 import { execution } from './schema.ts';
 
 export const archiveKey = (executionId: string) => `executions/${executionId}/run.jsonl.gz`;
 
-/** R2 wants parts of one size, at least 5 MB. */
-const PART_BYTES = 8 * 1024 * 1024;
 /** An output of more characters is shown by its beginning, as a living run does. */
 const SHOWN_CHARS = 500_000;
+const PAGE_ROWS = 500;
 
-/** Writes what may be of any length: at once when it is small, else in parts. */
-export async function putArchive(
+export const putArchive = (
   files: R2Bucket,
   executionId: string,
   lines: AsyncIterable<string>,
-): Promise<void> {
-  const key = archiveKey(executionId);
-  let upload: R2MultipartUpload | null = null;
-  const parts: R2UploadedPart[] = [];
-  let chunks: Uint8Array[] = [];
-  let size = 0;
-  const take = (bytes: number): Uint8Array => {
-    const whole = new Uint8Array(size);
-    let at = 0;
-    for (const chunk of chunks) {
-      whole.set(chunk, at);
-      at += chunk.length;
-    }
-    const rest = whole.subarray(bytes);
-    chunks = rest.length > 0 ? [rest] : [];
-    size = rest.length;
-    return whole.subarray(0, bytes);
-  };
-  const reader = compressed(lines).getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    size += value.length;
-    while (size >= PART_BYTES) {
-      upload ??= await files.createMultipartUpload(key);
-      parts.push(await upload.uploadPart(parts.length + 1, take(PART_BYTES)));
-    }
-  }
-  if (!upload) return void (await files.put(key, take(size)));
-  if (size > 0) parts.push(await upload.uploadPart(parts.length + 1, take(size)));
-  await upload.complete(parts);
-}
+): Promise<void> => putPieces(files, archiveKey(executionId), compressed(lines));
 
 function compressed(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -99,6 +68,8 @@ export async function archivedView(
   const after = cursorOf(page.cursor);
   let head: RunHead | null = null;
   let begun = after === undefined;
+  let more = false;
+  let chars = 0;
   const rows: NodeRow[] = [];
   for await (const line of linesOf(files, executionId)) {
     if (!head) {
@@ -106,11 +77,17 @@ export async function archivedView(
       continue;
     }
     const row = JSON.parse(line) as NodeRow;
-    if (!begun) begun = row.frame === after![1] && row.nodeId === after![2];
-    else if (page.nodeId === undefined || page.nodeId === row.nodeId) rows.push(shown(row, line.length));
-    if (rows.length > page.limit) break;
+    if (!begun) {
+      begun = row.frame === after![1] && row.nodeId === after![2];
+      continue;
+    }
+    if (page.nodeId !== undefined && page.nodeId !== row.nodeId) continue;
+    if (line.length <= SHOWN_CHARS) chars += line.length;
+    more = rows.length === page.limit || (rows.length > 0 && chars > PAGE_CHARS);
+    if (more) break;
+    rows.push(shown(row, line.length));
   }
-  return head && pageOfRun(head, rows, page);
+  return head && pageOfRun(head, { rows, more }, page);
 }
 
 function shown(row: NodeRow, chars: number): NodeRow {
@@ -120,27 +97,99 @@ function shown(row: NodeRow, chars: number): NodeRow {
   return text.length <= SHOWN_CHARS ? row : { ...rest, outputPreview: text.slice(0, 1000) };
 }
 
-/** Its outermost nodes, for a run that takes over from it. */
+/** What a node gave: its line has it whole, or says where it stands. */
+const wholeOf = ({ output, outputRef, status }: NodeRow): WholeOutput | null =>
+  outputRef
+    ? { ref: outputRef }
+    : output === undefined && status !== 'succeeded'
+      ? null
+      : { json: JSON.stringify(output ?? null) };
+
+async function* rowsOf(files: R2Bucket, executionId: string): AsyncGenerator<NodeRow> {
+  let isHead = true;
+  for await (const line of linesOf(files, executionId)) {
+    if (!isHead) yield JSON.parse(line) as NodeRow;
+    isHead = false;
+  }
+}
+
+/** What one node of an archived run gave; null when it has no such node or item, or that gave nothing. */
+export async function archivedOutput(
+  files: R2Bucket,
+  executionId: string,
+  { nodeId, itemPath }: NodePlace,
+): Promise<WholeOutput | null> {
+  for await (const row of rowsOf(files, executionId)) {
+    // the top stands before all items
+    if (itemPath.length === 0 && row.itemPath) return null;
+    if (row.nodeId === nodeId && (row.itemPath ?? []).join('.') === itemPath.join('.')) return wholeOf(row);
+  }
+  return null;
+}
+
+/** For a run that takes over from it. */
 export function archivedRun(files: R2Bucket, executionId: string): EarlierRun {
-  const top = async function* () {
-    let isHead = true;
-    for await (const line of linesOf(files, executionId)) {
-      const row = isHead ? null : (JSON.parse(line) as NodeRow);
-      isHead = false;
-      // the top stands before all items
-      if (row?.itemPath) return;
-      if (row) yield row;
-    }
-  };
   return {
     async nodes() {
       const nodes: EarlierNode[] = [];
-      for await (const { nodeId, status, handle = null } of top()) nodes.push({ nodeId, status, handle });
+      for await (const { nodeId, status, handle = null, itemsHash, itemPath } of rowsOf(files, executionId)) {
+        if (itemPath) break;
+        nodes.push({ nodeId, status, handle, ...(itemsHash ? { itemsHash } : {}) });
+      }
       return nodes;
     },
-    async output(nodeId) {
-      for await (const row of top()) if (row.nodeId === nodeId) return row.output ?? null;
-      return null;
+    output: (place) => archivedOutput(files, executionId, place),
+    async *items(mapIds) {
+      let page: EarlierItemNode[] = [];
+      let chars = 0;
+      for await (const row of rowsOf(files, executionId)) {
+        const { nodeId, frame, status, handle = null, itemsHash, itemPath } = row;
+        if (!itemPath || !mapIds.some((id) => frameKey(id, itemPath) === frame)) continue;
+        const whole = status === 'succeeded' ? wholeOf(row) : null;
+        const output = whole && 'json' in whole ? whole.json : null;
+        const ref = whole && 'ref' in whole ? whole.ref : null;
+        page.push({
+          nodeId,
+          frame,
+          status,
+          handle,
+          output,
+          ref,
+          isLarge: false,
+          ...(itemsHash ? { itemsHash } : {}),
+        });
+        chars += output?.length ?? 0;
+        if (page.length < PAGE_ROWS && chars < PAGE_CHARS) continue;
+        yield page;
+        page = [];
+        chars = 0;
+      }
+      if (page.length > 0) yield page;
+    },
+  };
+}
+
+/** For a run that takes over from one that may be archived in the meantime. */
+export function livingRun(
+  run: RunObject,
+  { archived, isArchived }: { archived: EarlierRun; isArchived: () => Promise<boolean> },
+): EarlierRun {
+  return {
+    async nodes() {
+      const nodes = await run.topNodes();
+      return nodes.length === 0 && (await isArchived()) ? archived.nodes() : nodes;
+    },
+    async output(place) {
+      return (await run.output(place)) ?? ((await isArchived()) ? archived.output(place) : null);
+    },
+    async *items(mapIds) {
+      for (let after: string | null = null; ;) {
+        const page = await run.itemNodes({ mapIds, after });
+        if (!page && (await isArchived())) throw new Error('it was archived in the meantime; ask again');
+        if (page && page.nodes.length > 0) yield page.nodes;
+        after = page?.next ?? null;
+        if (after === null) return;
+      }
     },
   };
 }

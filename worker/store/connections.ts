@@ -4,6 +4,7 @@ import { isPrivateHost } from '../domain/access/private-address.ts';
 import type { Reachable } from '../domain/call/resolve-model.ts';
 import type { Connection } from '../domain/contracts/provider.ts';
 import { COMPATIBLE, type PriceTable } from '../domain/cost/price-table.ts';
+import { recent } from '../domain/recent.ts';
 import type { CoreServices } from '../services.ts';
 import { providerConnection } from './schema.ts';
 import { openSecret, sealSecret } from './secrets.ts';
@@ -42,12 +43,9 @@ export interface ShownConnection {
 }
 
 const DEPLOYMENT = 'deployment';
-const CACHE_MS = 5_000;
-const CACHED_TEAMS = 500;
 
-/** Open connections by team, for a few seconds: plain data, so requests may share it. */
-const cache = new Map<string, { untilMs: number; connections: LiveConnection[] }>();
-const forget = (teamId: string) => cache.delete(teamId);
+/** Open connections by team: plain data, so requests may share it. Other isolates see a change after this long. */
+const opened = recent<LiveConnection[]>({ forMs: 5_000, size: 500 });
 
 type Row = typeof providerConnection.$inferSelect;
 
@@ -75,9 +73,10 @@ const headersOf = async (services: CoreServices, { teamId, id, headers, sealedHe
 const headersPurpose = (id: string) => `${id} headers`;
 
 /** Every way the team has, the sandbox first, its own before the deployment's. */
-export async function connectionsOf(services: CoreServices, teamId: string): Promise<LiveConnection[]> {
-  const cached = cache.get(teamId);
-  if (cached && cached.untilMs > services.now()) return cached.connections;
+export const connectionsOf = (services: CoreServices, teamId: string): Promise<LiveConnection[]> =>
+  opened.get(teamId, services.now, () => openConnections(services, teamId));
+
+async function openConnections(services: CoreServices, teamId: string): Promise<LiveConnection[]> {
   const rows = await rowsOf(services, teamId);
   const own = await Promise.all(
     rows.map(async (row): Promise<LiveConnection> => ({
@@ -94,10 +93,7 @@ export async function connectionsOf(services: CoreServices, teamId: string): Pro
       trusted: false,
     })),
   );
-  const connections = [...services.builtInConnections, ...own, ...deploymentConnections(services)];
-  if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
-  cache.set(teamId, { untilMs: services.now() + CACHE_MS, connections });
-  return connections;
+  return [...services.builtInConnections, ...own, ...deploymentConnections(services)];
 }
 
 /** What the deployment gives to every team. A base URL alone also counts: local servers ask for no key. */
@@ -218,7 +214,7 @@ export async function saveConnection(
       set: { id, ...changed },
     })
     .returning();
-  forget(teamId);
+  opened.forget(teamId);
   return shownOf(services, row!);
 }
 
@@ -233,7 +229,7 @@ export async function saveTest(
     .set({ failure: null, ...found, testedAt: new Date(services.now()).toISOString() })
     .where(and(eq(providerConnection.teamId, teamId), eq(providerConnection.id, id)))
     .returning();
-  forget(teamId);
+  opened.forget(teamId);
   return shownOf(services, row!);
 }
 
@@ -263,5 +259,5 @@ export async function removeConnection({ db }: CoreServices, teamId: string, id:
   await db
     .delete(providerConnection)
     .where(and(eq(providerConnection.teamId, teamId), eq(providerConnection.id, id)));
-  forget(teamId);
+  opened.forget(teamId);
 }

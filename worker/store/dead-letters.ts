@@ -1,5 +1,5 @@
 /** What could not be processed: kept with what a replay needs until a person replays or dismisses it. */
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, lt } from 'drizzle-orm';
 import type { CoreServices, Db } from '../services.ts';
 import { pageFrom, type PageOptions } from './page.ts';
 import { deadLetter } from './schema.ts';
@@ -61,6 +61,8 @@ export async function buryLetter(
   if (key && written?.id !== id) await env.FILES.delete(key);
 }
 
+const { payload: _, payloadKey: __, ...withoutPayload } = getTableColumns(deadLetter);
+
 /** Newest first, without what they hold. */
 export async function listLetters(
   db: Db,
@@ -68,7 +70,7 @@ export async function listLetters(
   query: PageOptions & { kind?: string; status?: string },
 ) {
   const rows = await db
-    .select()
+    .select(withoutPayload)
     .from(deadLetter)
     .where(
       and(

@@ -1,5 +1,6 @@
 /** What runs of a model wrote before: the basis of estimates. Read only. */
 import { and, desc, eq, ne } from 'drizzle-orm';
+import { recent } from '../domain/recent.ts';
 import type { CoreServices, Db } from '../services.ts';
 import { ledger } from './schema.ts';
 
@@ -19,24 +20,16 @@ const LAST = 200;
 const WINDOW = 2_000;
 
 /** While a person types, the same question comes with every pause: what runs wrote does not change with it. */
-const CACHE_MS = 5_000;
-const CACHED = 1_000;
-const cache = new Map<string, { untilMs: number; outputTokens: number[] }>();
+const known = recent<number[]>({ forMs: 5_000, size: 1_000 });
 
-/** As `outputTokensOfLastRuns`, at most five seconds old. */
-export async function recentOutputTokens(
+/** As `outputTokensOfLastRuns`, some seconds old. */
+export const recentOutputTokens = (
   { db, now }: Pick<CoreServices, 'db' | 'now'>,
   of: HistoryOf,
-): Promise<number[]> {
-  const name = JSON.stringify([of.teamId, of.provider, of.model, of.promptId]);
-  const known = cache.get(name);
-  if (known && known.untilMs > now()) return known.outputTokens;
-  const outputTokens = await outputTokensOfLastRuns(db, of);
-  if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
-  cache.delete(name);
-  cache.set(name, { untilMs: now() + CACHE_MS, outputTokens });
-  return outputTokens;
-}
+): Promise<number[]> =>
+  known.get(JSON.stringify([of.teamId, of.provider, of.model, of.promptId, of.workflowId]), now, () =>
+    outputTokensOfLastRuns(db, of),
+  );
 
 /** Output tokens of the last 200 runs that ended well, newest first. */
 export async function outputTokensOfLastRuns(db: Db, of: HistoryOf): Promise<number[]> {

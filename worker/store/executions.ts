@@ -300,18 +300,32 @@ export async function lateExecutions(db: Db, nowMs: number, limit: number): Prom
           lt(execution.wakeAt, before(120_000)),
           and(eq(execution.status, 'queued'), lt(execution.wakeAt, before(30_000))),
         ),
-        // who stands in line is woken by a slot (store/slots.ts)
-        or(
-          ne(execution.status, 'queued'),
-          isNull(execution.maxConcurrent),
-          gt(execution.slotUntil, before(0)),
-        ),
+        mayGo(nowMs),
       ),
     )
     .orderBy(asc(execution.wakeAt))
     .limit(limit);
   return rows.map((row) => row.id);
 }
+
+/** Executions that are to go on, or to begin, after the server was away: oldest first. */
+export async function unendedExecutions(db: Db, nowMs: number, limit: number): Promise<string[]> {
+  const rows = await db
+    .select({ id: execution.id })
+    .from(execution)
+    .where(and(isNull(execution.endedAt), inArray(execution.status, ['queued', 'running']), mayGo(nowMs)))
+    .orderBy(asc(execution.id))
+    .limit(limit);
+  return rows.map((row) => row.id);
+}
+
+/** Who stands in line is woken by a slot (store/slots.ts), and by nothing else. */
+const mayGo = (nowMs: number) =>
+  or(
+    ne(execution.status, 'queued'),
+    isNull(execution.maxConcurrent),
+    gt(execution.slotUntil, new Date(nowMs).toISOString()),
+  );
 
 /** Teams that started something since then. */
 export async function activeTeams(db: Db, sinceIso: string): Promise<string[]> {

@@ -1,29 +1,25 @@
 /** A team's guardrails and those of its keys, as every paid call asks for them. */
 import { and, eq, isNotNull, ne, or } from 'drizzle-orm';
 import { NO_GUARDRAILS, type Guardrails, type Rails } from '../domain/guard/guardrails.ts';
+import { recent } from '../domain/recent.ts';
 import type { CoreServices, Db } from '../services.ts';
 import { apiKey, guardrails } from './schema.ts';
 
-/** Other isolates know a change after this long. */
-const CACHE_MS = 3_000;
-const CACHED_TEAMS = 500;
-
 interface Known {
-  untilMs: number;
   team: Guardrails | null;
   keys: Map<string, Guardrails>;
 }
-const cache = new Map<string, Known>();
+/** By team. Other isolates know a change after this long. */
+const known = recent<Known>({ forMs: 3_000, size: 500 });
 
-export const forgetGuardrails = (teamId: string) => cache.delete(teamId);
+export const forgetGuardrails = (teamId: string): void => known.forget(teamId);
 
 /** The rules that hold for a call of the team, made with the key if there is one. None is the common case, and costs nothing more. */
 export async function railsOf(
   services: Pick<CoreServices, 'db' | 'now'>,
   { teamId, keyId }: { teamId: string; keyId?: string },
 ): Promise<Rails[]> {
-  const known = cache.get(teamId);
-  const { team, keys } = known && known.untilMs > services.now() ? known : await read(services, teamId);
+  const { team, keys } = await known.get(teamId, services.now, () => read(services, teamId));
   const key = keyId === undefined ? undefined : keys.get(keyId);
   return [
     ...(team ? [{ of: 'team' as const, rules: team }] : []),
@@ -31,7 +27,7 @@ export async function railsOf(
   ];
 }
 
-async function read({ db, now }: Pick<CoreServices, 'db' | 'now'>, teamId: string): Promise<Known> {
+async function read({ db }: Pick<CoreServices, 'db'>, teamId: string): Promise<Known> {
   const { id, allowedModels, deniedModels, maxInputTokens } = apiKey;
   const [rows, keys] = await db.batch([
     db.select().from(guardrails).where(eq(guardrails.teamId, teamId)),
@@ -45,14 +41,10 @@ async function read({ db, now }: Pick<CoreServices, 'db' | 'now'>, teamId: strin
         ),
       ),
   ]);
-  const known: Known = {
-    untilMs: now() + CACHE_MS,
+  return {
     team: rows[0]?.rules ?? null,
     keys: new Map(keys.map(({ id: keyId, ...rules }) => [keyId, { ...NO_GUARDRAILS, ...rules }])),
   };
-  if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
-  cache.set(teamId, known);
-  return known;
 }
 
 export async function findGuardrails(db: Db, teamId: string): Promise<Guardrails> {

@@ -1,14 +1,13 @@
 /** A team's routes: names that its callers use as models (domain/routing/route.ts). */
 import { and, asc, eq } from 'drizzle-orm';
+import { recent } from '../domain/recent.ts';
 import type { Route } from '../domain/routing/route.ts';
 import type { CoreServices, Db } from '../services.ts';
 import { audit, type AuditEntry } from './audit.ts';
 import { modelRoute } from './schema.ts';
 
-/** Other isolates see a change after this long. */
-const CACHE_MS = 5_000;
-const CACHED_TEAMS = 500;
-const cache = new Map<string, { untilMs: number; routes: readonly RouteRow[] }>();
+/** By team. Other isolates see a change after this long. */
+const known = recent<readonly RouteRow[]>({ forMs: 5_000, size: 500 });
 
 export type RouteRow = typeof modelRoute.$inferSelect;
 type Store = Pick<CoreServices, 'db' | 'now' | 'newId'>;
@@ -22,17 +21,10 @@ export const listRoutes = (db: Db, teamId: string): Promise<RouteRow[]> =>
   });
 
 /** The same for callers: a few seconds old at most. */
-export async function routesOf(
+export const routesOf = (
   { db, now }: Pick<CoreServices, 'db' | 'now'>,
   teamId: string,
-): Promise<readonly RouteRow[]> {
-  const cached = cache.get(teamId);
-  if (cached && cached.untilMs > now()) return cached.routes;
-  const routes = await listRoutes(db, teamId);
-  if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
-  cache.set(teamId, { untilMs: now() + CACHE_MS, routes });
-  return routes;
-}
+): Promise<readonly RouteRow[]> => known.get(teamId, now, () => listRoutes(db, teamId));
 
 /** The model that stands first behind a name, for those who look at one model only (estimates, counting); the name itself when it is no route. */
 export async function firstModelOf(
@@ -85,7 +77,7 @@ export async function deleteRoute(store: Store, by: By, before: RouteRow): Promi
     db.delete(modelRoute).where(eq(modelRoute.id, before.id)),
     audit(store, { ...by, action: 'route.delete', target: before.id, before: told(before) }),
   ]);
-  cache.delete(by.teamId);
+  known.forget(by.teamId);
 }
 
 /** False when the name is taken; anything else that fails throws. */
@@ -97,6 +89,6 @@ async function written(write: () => Promise<unknown>, teamId: string): Promise<b
     if (/UNIQUE constraint failed: model_route/.test(`${error} ${(error as Error).cause}`)) return false;
     throw error;
   } finally {
-    cache.delete(teamId);
+    known.forget(teamId);
   }
 }

@@ -1,6 +1,7 @@
 /** Prices that people set over the shipped ones: a team's own (append-only rows) and the deployment's. */
 import { and, asc, eq, isNotNull, sql } from 'drizzle-orm';
 import { overrideId, type PriceBody } from '../domain/cost/price-input.ts';
+import { recent } from '../domain/recent.ts';
 import { ANY_MODEL } from '../domain/cost/price-table.ts';
 import type { Price } from '../domain/cost/price.ts';
 import type { CoreServices } from '../services.ts';
@@ -10,8 +11,7 @@ import { priceOverride, providerConnection } from './schema.ts';
 
 /** Other isolates see a new price after this long. */
 export const PRICES_CACHE_MS = 3_000;
-const CACHED_TEAMS = 500;
-const cache = new Map<string, { untilMs: number; rows: readonly Price[] }>();
+const known = recent<readonly Price[]>({ forMs: PRICES_CACHE_MS, size: 500 });
 
 type Row = typeof priceOverride.$inferSelect;
 const priceOf = ({ provider, model, effectiveFrom, version, rates }: Row): Price => ({
@@ -43,36 +43,34 @@ function freePrice(prices: CoreServices['prices'], connection: FreeConnection): 
 
 /** What PriceTable.lookup wants as `overrides`: the team's rows, oldest version first, and the deployment's. */
 export async function overridesOf(
-  { db, vars, now, prices }: Pick<CoreServices, 'db' | 'vars' | 'now' | 'prices'>,
+  services: Pick<CoreServices, 'db' | 'vars' | 'now' | 'prices'>,
   teamId: string,
 ): Promise<readonly Price[]> {
-  let known = cache.get(teamId);
-  if (!known || known.untilMs <= now()) {
-    const [rows, free] = await db.batch([
-      db
-        .select()
-        .from(priceOverride)
-        .where(eq(priceOverride.teamId, teamId))
-        .orderBy(asc(priceOverride.version)),
-      db
-        .select()
-        .from(providerConnection)
-        .where(and(eq(providerConnection.teamId, teamId), isNotNull(providerConnection.freeSince))),
-    ]);
-    if (cache.size >= CACHED_TEAMS) cache.delete(cache.keys().next().value!);
-    cache.set(
-      teamId,
-      (known = {
-        untilMs: now() + PRICES_CACHE_MS,
-        rows: [...rows.map(priceOf), ...free.map((connection) => freePrice(prices, connection))],
-      }),
-    );
-  }
-  return vars.PRICE_OVERRIDES ? [...known.rows, ...vars.PRICE_OVERRIDES] : known.rows;
+  const { PRICE_OVERRIDES } = services.vars;
+  const own = await known.get(teamId, services.now, () => readPrices(services, teamId));
+  return PRICE_OVERRIDES ? [...own, ...PRICE_OVERRIDES] : own;
+}
+
+async function readPrices(
+  { db, prices }: Pick<CoreServices, 'db' | 'prices'>,
+  teamId: string,
+): Promise<Price[]> {
+  const [rows, free] = await db.batch([
+    db
+      .select()
+      .from(priceOverride)
+      .where(eq(priceOverride.teamId, teamId))
+      .orderBy(asc(priceOverride.version)),
+    db
+      .select()
+      .from(providerConnection)
+      .where(and(eq(providerConnection.teamId, teamId), isNotNull(providerConnection.freeSince))),
+  ]);
+  return [...rows.map(priceOf), ...free.map((connection) => freePrice(prices, connection))];
 }
 
 /** A connection of the team changed, and may now be free or no more. */
-export const forgetPrices = (teamId: string): void => void cache.delete(teamId);
+export const forgetPrices = (teamId: string): void => known.forget(teamId);
 
 export interface NewPrice {
   provider: string;
@@ -118,6 +116,6 @@ export async function savePrice(
       after: { effectiveFrom, ...body },
     }),
   ]);
-  cache.delete(teamId);
+  known.forget(teamId);
   return priceOf(rows[0]!);
 }

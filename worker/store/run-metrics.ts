@@ -1,4 +1,5 @@
 /** How runs go: counted from their index rows, of all teams for operators, of one team or workflow for its people. */
+import type { EndedRun } from '../domain/metrics/run-series.ts';
 import type { ExecutionStatus } from '../domain/workflow/state.ts';
 import type { CoreServices } from '../services.ts';
 
@@ -29,6 +30,10 @@ export interface RunStats {
   waitMs: number[];
   durationMs: number[];
   engineMs: number[];
+  /** the same runs one by one, latest first */
+  runs: EndedRun[];
+  /** there were more of them: what is older than these is not counted */
+  cut: boolean;
 }
 
 export async function runStats(
@@ -47,7 +52,7 @@ export async function runStats(
        FROM execution WHERE ended_at IS NULL AND ${mine} GROUP BY 1, 2`,
     ).bind(...given),
     env.DB.prepare(
-      `SELECT status, created_at AS createdAt, started_at AS startedAt, ended_at AS endedAt, engine_ms AS engineMs
+      `SELECT status, created_at AS createdAt, started_at AS startedAt, ended_at AS endedAt, engine_ms AS engineMs, cost_nano_usd AS costNanoUsd
        FROM execution WHERE ended_at IS NOT NULL AND ended_at >= ?3 AND ${mine} ORDER BY ended_at DESC LIMIT ?4`,
     ).bind(...given, new Date(sinceMs).toISOString(), MOST_RUNS),
   ]);
@@ -60,6 +65,8 @@ export async function runStats(
     waitMs: [],
     durationMs: [],
     engineMs: [],
+    runs: [],
+    cut: ended!.results.length === MOST_RUNS,
   };
   for (const row of open!.results) {
     const status = row.status as ExecutionStatus;
@@ -67,12 +74,15 @@ export async function runStats(
     if (status === 'queued')
       stats[row.inLine ? 'lineAgeMs' : 'queueAgeMs'] = Math.max(0, now() - Date.parse(String(row.oldest)));
   }
-  for (const { status, createdAt, startedAt, endedAt, engineMs } of ended!.results) {
-    stats.ended[status as ExecutionStatus] = (stats.ended[status as ExecutionStatus] ?? 0) + 1;
-    if (startedAt === null) continue;
-    const startedMs = Date.parse(String(startedAt));
+  for (const { createdAt, startedAt, engineMs, ...row } of ended!.results) {
+    const [status, endedMs] = [row.status as ExecutionStatus, Date.parse(String(row.endedAt))];
+    const startedMs = startedAt === null ? null : Date.parse(String(startedAt));
+    const durationMs = startedMs === null ? null : endedMs - startedMs;
+    stats.ended[status] = (stats.ended[status] ?? 0) + 1;
+    stats.runs.push({ status, endedMs, durationMs, costNanoUsd: Number(row.costNanoUsd) });
+    if (startedMs === null) continue;
     stats.waitMs.push(Math.max(0, startedMs - Date.parse(String(createdAt))));
-    stats.durationMs.push(Date.parse(String(endedAt)) - startedMs);
+    stats.durationMs.push(durationMs!);
     if (engineMs !== null) stats.engineMs.push(Number(engineMs));
   }
   const { completed = 0, failed = 0, needs_review = 0 } = stats.ended;

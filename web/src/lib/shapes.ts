@@ -40,6 +40,12 @@ export type Invoice = RowOf<Api['token-tracking']['invoices']['$get']>;
 export type InvoiceDifference = Got<Api['token-tracking']['invoices'][':id']['difference']['$get']>;
 export type RunRow = RowOf<Api['runs']['$get']>;
 export type ExecutionRow = RowOf<Api['executions']['$get']>;
+export type ExecutionStats = Got<Api['executions']['stats']['$get']>;
+export type DeadLetter = RowOf<Api['dead-letters']['$get']>;
+export type Schedule = RowOf<Api['schedules']['$get']>;
+export type ScheduleFire = RowOf<Api['schedules'][':id']['fires']['$get']>;
+export type RunAlerts = Got<Api['workflows'][':id']['alerts']['$get']>;
+export type WorkflowVersion = RowOf<Api['workflows'][':id']['versions']['$get']>;
 
 export type ChannelList = Got<Api['notification-channels']['$get']>;
 export type Channel = ChannelList['data'][number];

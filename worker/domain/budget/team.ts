@@ -92,8 +92,8 @@ export interface TeamJudge extends Judge {
   /** compares, puts right when it is to be applied, and ends the rebuild */
   rebuildFinish(): Promise<Result<RebuiltCounters, RebuildRefusal>>;
 
-  /** tells everybody who watches; nothing is stored */
-  publish(message: LiveMessage): Promise<void>;
+  /** tells everybody who watches, nothing is stored; false when nobody does */
+  publish(message: LiveMessage): Promise<boolean>;
   /** the minute's poke: ends holds that ran out, asks again for the outbox to be carried */
   tick(): Promise<void>;
 }

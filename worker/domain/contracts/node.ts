@@ -65,6 +65,8 @@ export interface NodeType<Config = unknown, Deps = unknown> {
   handlesOf?(config: Record<string, unknown>): readonly string[];
   /** true = begins with its first live input and ignores later ones (merge); default false: it waits for all */
   joinsAny?(config: Record<string, unknown>): boolean;
+  /** what comes in over an edge means nothing to it unless its config names it, so a large output is not brought to it; default false */
+  ignoresInput?(config: Record<string, unknown>): boolean;
   /** 'inline' = pure and cheap, evaluated without a hop; 'io' = runs under a lease; 'scope' and 'wait' belong to the engine itself */
   execution: 'inline' | 'io' | 'scope' | 'wait';
   /** what the schema cannot say of a config, while it is being edited: each keeps a draft from running */

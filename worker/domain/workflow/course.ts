@@ -10,6 +10,7 @@ import {
   ENDED,
   type FrameState,
   type NodeState,
+  keptNode,
   type ProgressState,
   type RunError,
   type RunState,
@@ -20,8 +21,10 @@ import { errorOf, verdictOn } from './verdict.ts';
 export type Command =
   | { do: 'run'; frame: string; node: string; token: string; attempt: number }
   | { do: 'abort'; token: string }
-  /** all items of a map have ended: answer with finished(), at once and in the same transaction */
+  /** all items of a map have ended: answer with finished(), in the same transaction or when its results are written */
   | { do: 'gather'; frame: string; node: string; token: string }
+  /** a map has taken over as many items of an earlier run as one event may: answer with more() */
+  | { do: 'more'; frame: string; node: string }
   /** another workflow's execution that this node waits for: has it ended? answer with settled() */
   | { do: 'look'; frame: string; node: string; executionId: string }
   /** that execution is wanted no more */
@@ -39,6 +42,9 @@ export interface Chance {
   dice(): number;
 }
 
+/** Items that one event takes over from an earlier run, so that a hundred thousand of them are never one transaction. */
+const TAKEN_AT_ONCE = 200;
+
 const ACTIVE: ReadonlySet<string> = new Set(['running', 'waiting']);
 
 const UNBEGUN: NodeState = {
@@ -54,6 +60,9 @@ const UNBEGUN: NodeState = {
 
 export class Course {
   readonly commands: Command[] = [];
+  /** maps whose places are being filled: an item that ends at once fills no place by itself */
+  readonly #filling = new Set<string>();
+  #taken = 0;
 
   constructor(
     readonly plan: Plan,
@@ -171,10 +180,10 @@ export class Course {
   }
 
   // ---- frames ----
-  /** `kept`: nodes whose results an earlier run already has, with the handles they left by. */
+  /** `kept`: nodes whose results an earlier run already has, with the handles they left by; or they are taken over from where they stand. */
   open(
     at: { scope: string; parent: string | null; path: number[] },
-    kept: Iterable<[string, string | null]> = [],
+    { kept = [], takesOver = false }: { kept?: Iterable<[string, string | null]>; takesOver?: boolean } = {},
   ) {
     const frame: FrameState = {
       ...at,
@@ -185,8 +194,8 @@ export class Course {
       nodes: new Map(),
     };
     this.state.putFrame(frame);
-    for (const [id, handle] of kept)
-      this.put(frame, id, { ...UNBEGUN, status: 'succeeded', handle, endedMs: this.nowMs });
+    for (const [id, handle] of kept) this.put(frame, id, keptNode(handle, this.nowMs));
+    if (takesOver) this.state.takeOver(frame, this.nowMs);
     this.advance(frame);
   }
 
@@ -305,6 +314,14 @@ export class Course {
 
   /** Begins items up to the map's concurrency; gathers when the last has ended. */
   fill(frame: FrameState, nodeId: string): void {
+    const key = `${frame.key}|${nodeId}`;
+    if (this.#filling.has(key)) return;
+    this.#filling.add(key);
+    this.#fill(frame, nodeId);
+    this.#filling.delete(key);
+  }
+
+  #fill(frame: FrameState, nodeId: string): void {
     for (;;) {
       const node = frame.nodes.get(nodeId);
       const map = this.state.map(frame.key, nodeId);
@@ -320,8 +337,13 @@ export class Course {
         return this.advance(frame);
       }
       if (map.active >= map.concurrency || !this.#mayBegin()) return;
+      const takesOver = map.resumes === true;
+      if (takesOver && this.#taken++ >= TAKEN_AT_ONCE) {
+        this.commands.push({ do: 'more', frame: frame.key, node: nodeId });
+        return;
+      }
       this.state.putMap(frame.key, nodeId, { ...map, next: map.next + 1, active: map.active + 1 });
-      this.open({ scope: nodeId, parent: frame.key, path: [...frame.path, map.next] });
+      this.open({ scope: nodeId, parent: frame.key, path: [...frame.path, map.next] }, { takesOver });
     }
   }
 
@@ -369,8 +391,8 @@ export class Course {
   rest(): void {
     let run = this.state.run();
     if (ENDED.includes(run.status)) return;
-    const { running, waits } = this.state.motion();
-    if (running) return;
+    const { running, handling, waits } = this.state.motion();
+    if (running || (handling && run.status === 'running')) return;
     if (run.status === 'running') {
       if (waits.length === 0) return;
       if (waits.some((wait) => wait !== 'retry')) {

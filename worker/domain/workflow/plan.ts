@@ -13,6 +13,16 @@ export const TOP = '';
 /** The name of a frame: the top, or one item of a map by the indexes of all maps around. */
 export const frameKey = (scope: string, path: readonly number[]): string =>
   scope === TOP ? TOP : `${scope}@${path.join('.')}`;
+/** The scope in a frame's name. */
+export const scopeOfFrame = (key: string): string => (key === TOP ? TOP : key.slice(0, key.lastIndexOf('@')));
+/** The indexes in a frame's name. */
+export const pathOf = (key: string): number[] =>
+  key === TOP
+    ? []
+    : key
+        .slice(key.lastIndexOf('@') + 1)
+        .split('.')
+        .map(Number);
 export const DEFAULT_TIMEOUT_MS = 300_000;
 export const DEFAULT_CONCURRENCY = 5;
 
@@ -27,6 +37,8 @@ export interface PlanNode {
   isInline: boolean;
   /** begins with the first live way that leads to it, not with the last */
   joinsAny: boolean;
+  /** needs of what leads to it only what its config names */
+  ignoresInput: boolean;
   idempotent: boolean;
   paid: boolean;
   onError: 'stop' | 'continue' | 'error';
@@ -58,6 +70,7 @@ export function planOf(definition: Definition, kinds: NodeKinds): Plan {
       isMap: kind.execution === 'scope',
       isInline: kind.execution !== 'io',
       joinsAny: kind.joinsAny?.(node.config) ?? false,
+      ignoresInput: kind.ignoresInput?.(node.config) ?? false,
       idempotent: typeof kind.idempotent === 'function' ? kind.idempotent(node.config) : kind.idempotent,
       paid: kind.paid,
       onError: node.onError ?? settings.onError ?? 'stop',

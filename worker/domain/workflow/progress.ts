@@ -43,7 +43,7 @@ export class Progress {
         ...(slotUntilMs === undefined ? {} : { slotUntilMs }),
       });
       if (slotUntilMs === null) course.queueUp();
-      course.open({ scope: TOP, parent: null, path: [] }, kept);
+      course.open({ scope: TOP, parent: null, path: [] }, { kept });
     });
   }
 
@@ -86,7 +86,7 @@ export class Progress {
   expanded(
     nowMs: number,
     at: Held,
-    items: { total: number; concurrency?: number; onItemError?: MapState['onItemError'] },
+    items: Pick<MapState, 'total' | 'resumes'> & Partial<Pick<MapState, 'concurrency' | 'onItemError'>>,
   ): Command[] | null {
     const frame = this.#leased(at);
     if (!frame || this.state.map(at.frame, at.node)) return null;
@@ -98,9 +98,15 @@ export class Progress {
         active: 0,
         concurrency: this.plan.sequential ? 1 : (items.concurrency ?? DEFAULT_CONCURRENCY),
         onItemError: items.onItemError ?? 'stop',
+        ...(items.resumes ? { resumes: true } : {}),
       });
       course.fill(frame, at.node);
     });
+  }
+
+  /** A map goes on taking over items of an earlier run. Idempotent. */
+  more(nowMs: number, { frame, node }: Place): Command[] {
+    return this.#event(nowMs, (course) => course.fill(this.state.frame(frame), node));
   }
 
   /** An attempt failed: tried again, settled by the node's onError, or - when a budget said no - the run pauses. null when late. */

@@ -4,8 +4,8 @@ import { definitionSchema } from './definition.ts';
 import { planOf } from './plan.ts';
 import { neededBy } from './references.ts';
 
-const needed = (config: object) => {
-  const nodes = [start, node('before'), node('it', 'safe', { config })];
+const needed = (config: object, kind = 'safe') => {
+  const nodes = [start, node('before'), node('it', kind, { config })];
   const edges = [edge('start', 'before'), edge('before', 'it')];
   const plan = planOf(definitionSchema.parse({ name: 'w', nodes, edges }), KINDS);
   const found = neededBy(plan.nodes.get('it')!);
@@ -26,4 +26,10 @@ describe('the outputs a node may ask for', () => {
     [{ expression: '$string($)' }, 'all'],
     [{ expression: '$sum(trigger.n)' }, ['before']],
   ])('of %j are %j', (config, ids) => expect(needed(config)).toEqual(ids));
+
+  it('are only those it names, where what comes in means nothing to it', () => {
+    expect(needed({ prompt: 'Hi {{ nodes.a.text }}' }, 'asks')).toEqual(['a']);
+    expect(needed({ prompt: 'Hi' }, 'asks')).toEqual([]);
+    expect(needed({ expression: 'nodes.*' }, 'asks')).toBe('all');
+  });
 });

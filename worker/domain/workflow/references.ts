@@ -13,9 +13,9 @@ export function neededBy(node: PlanNode): Needed {
   return needed;
 }
 
-function reckoned({ node, incoming }: PlanNode): Needed {
+function reckoned({ node, incoming, ignoresInput }: PlanNode): Needed {
   const text = JSON.stringify(node.config);
-  const needed = new Set(incoming.map(({ source }) => source));
+  const needed = new Set(ignoresInput ? [] : incoming.map(({ source }) => source));
   let mentions = 0;
   for (const [, quoted, bare] of text.matchAll(NAMED)) {
     mentions++;

@@ -1,41 +1,80 @@
-/** Which results of an earlier run a new one of the same definition takes over (engine.md rule 18). */
+/** Which results of an earlier run a new one of the same definition takes over (engine.md rule 18): of the outermost nodes, and of the items of its maps. */
 import type { Definition } from './definition.ts';
-import { TOP, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { OutputRef } from './run.ts';
 
-/** How the outermost nodes of a run ended. */
+/** How a node of a run ended: an outermost one, or one of an item. */
 export interface EarlierNode {
   nodeId: string;
   status: string;
   handle: string | null;
+  /** of a map: what its items are known by; absent or null where they are not known */
+  itemsHash?: string | null;
+}
+
+/** A node of an item of a map. */
+export interface EarlierItemNode extends EarlierNode {
+  frame: string;
+  /** as JSON; null = it has none, or it stands in a file (`ref`), or is asked for by itself (`isLarge`) */
+  output: string | null;
+  ref: OutputRef | null;
+  isLarge: boolean;
+}
+
+export interface Kept<Node extends EarlierNode = EarlierNode> {
+  /** taken over as they are */
+  kept: Node[];
+  /** maps that run again, but whose items are looked at one by one: what they kept is not done twice */
+  resumed: Node[];
 }
 
 /**
- * Kept is what succeeded and hangs on nothing that runs anew: `fromNodeId` (a node inside a map stands for the whole map) and all behind it, or
- * - null - what had not succeeded and all behind that. What was passed over is reckoned anew.
+ * What is kept of one scope: of the top, or of one item of a map. Kept is what succeeded and hangs on nothing that runs anew. Anew runs what
+ * had not succeeded, what is begun with (`fromNodeId`) and all behind either; what was passed over is reckoned anew.
+ *
+ * A map that runs anew for its own sake, not for what stands before it, finds the items it had: a replay without `fromNodeId` runs again only
+ * those that had not succeeded. One from a node inside the map runs that node and those behind it for all items: whoever names a node wants
+ * it run, and whoever wants only the failed ones names none. Begun with the map itself, nothing of it is kept.
  */
-export function keptOf(
+export function keptIn<Node extends EarlierNode>(
   plan: Plan,
-  earlier: readonly EarlierNode[],
-  fromNodeId: string | null,
-): EarlierNode[] {
+  scope: string,
+  { earlier, fromNodeId }: { earlier: readonly Node[]; fromNodeId: string | null },
+): Kept<Node> {
   const before = new Map(earlier.map((node) => [node.nodeId, node]));
   const anew = new Set<string>();
-  const from = fromNodeId === null ? null : outermost(plan, fromNodeId);
+  const resumed: Node[] = [];
+  const from = fromNodeId === null ? null : standsFor(plan, scope, fromNodeId);
   // an order in which every node comes after all that lead to it
-  for (const id of plan.order(TOP)) {
-    const status = before.get(id)?.status;
-    const again = from === null ? status !== 'succeeded' && status !== 'skipped' : id === from;
-    if (again || plan.nodes.get(id)!.incoming.some(({ source }) => anew.has(source))) anew.add(id);
+  for (const id of plan.order(scope)) {
+    const { isMap, incoming } = plan.nodes.get(id)!;
+    const node = before.get(id);
+    const hangsOnNew = incoming.some(({ source }) => anew.has(source));
+    const isWell = node?.status === 'succeeded' || node?.status === 'skipped';
+    if (isWell && id !== from && !hangsOnNew) continue;
+    anew.add(id);
+    if (node && isMap && !hangsOnNew && id !== fromNodeId) resumed.push(node);
   }
-  return earlier.filter(
-    ({ nodeId, status }) => status === 'succeeded' && plan.nodes.has(nodeId) && !anew.has(nodeId),
+  const kept = earlier.filter(
+    // in another definition a node may be gone, or stand elsewhere now
+    ({ nodeId, status }) =>
+      status === 'succeeded' && plan.nodes.get(nodeId)?.scope === scope && !anew.has(nodeId),
   );
+  return { kept, resumed };
 }
 
-function outermost(plan: Plan, nodeId: string): string {
-  let id = nodeId;
-  for (let node = plan.nodes.get(id); node && node.scope !== TOP; node = plan.nodes.get(id)) id = node.scope;
-  return id;
+/** In a scope, the node itself or the map that it stands inside of; null where it stands elsewhere. */
+function standsFor(plan: Plan, scope: string, nodeId: string): string | null {
+  for (let node = plan.nodes.get(nodeId); node; node = plan.nodes.get(node.scope))
+    if (node.scope === scope) return node.id;
+  return null;
+}
+
+/** A map and all maps inside it. */
+export function mapsWithin(plan: Plan, mapId: string): string[] {
+  const maps = [mapId];
+  for (const map of maps) maps.push(...plan.order(map).filter((id) => plan.nodes.get(id)!.isMap));
+  return maps;
 }
 
 /** What one node is run alone with. */

@@ -1,8 +1,8 @@
 /** A run as people see it, page by page: the top's nodes in their order, then the items' of every map. The same from the run's object and from the archive. */
-import type { NodeView, RunView } from './run.ts';
+import type { NodeView, OutputRef, RunView } from './run.ts';
 
-/** `frame` tells items of nested maps apart. */
-export type NodeRow = NodeView & { frame: string };
+/** `frame` tells items of nested maps apart. Only in an archive: what a map's items are known by, and the file of a large output. */
+export type NodeRow = NodeView & { frame: string; itemsHash?: string; outputRef?: OutputRef };
 
 /** What is known of a run beside its rows. */
 export interface RunHead extends Omit<RunView, 'nodes' | 'nextCursor'> {
@@ -18,13 +18,20 @@ export interface PageAsk {
   cursor?: string;
 }
 
-/** `rows`: those of this page, and one more where there are more. */
+/** Rows in the order in which they are turned over; `more` = others stand behind. */
+export interface RowPage {
+  rows: NodeRow[];
+  more: boolean;
+}
+
+/** What the outputs of a page may hold together: it is one message, so it may be shorter than was asked for. */
+export const PAGE_CHARS = 4_000_000;
+
 export function pageOfRun(
   { order, unbegun, ...head }: RunHead,
-  rows: readonly NodeRow[],
+  { rows: shown, more }: RowPage,
   page: PageAsk,
 ): RunView {
-  const shown = rows.slice(0, page.limit);
   const last = shown.at(-1);
   const rank = new Map(order.map((id, index) => [id, index]));
   const place = (node: NodeView) =>
@@ -33,17 +40,17 @@ export function pageOfRun(
   const missing = page.cursor
     ? []
     : unbegun.filter(({ nodeId }) => page.nodeId === undefined || page.nodeId === nodeId);
-  const nodes = [...shown.map(({ frame: _, ...node }) => node), ...missing].sort((a, b) => {
+  const nodes = [
+    ...shown.map(({ frame: _frame, itemsHash: _hash, outputRef: _ref, ...node }) => node),
+    ...missing,
+  ].sort((a, b) => {
     const [x, y] = [place(a), place(b)];
     return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
   });
   return {
     ...head,
     nodes,
-    nextCursor:
-      rows.length > page.limit && last
-        ? JSON.stringify([last.itemIndex ?? -1, last.frame, last.nodeId])
-        : null,
+    nextCursor: more && last ? JSON.stringify([last.itemIndex ?? -1, last.frame, last.nodeId]) : null,
   };
 }
 

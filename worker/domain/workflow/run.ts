@@ -5,7 +5,7 @@ import type { NodeSpend } from '../contracts/node.ts';
 import type { Definition } from './definition.ts';
 import type { Expressions } from './expression.ts';
 import type { NodeKinds } from './graph.ts';
-import type { Alone, EarlierNode } from './replay.ts';
+import type { Alone, EarlierItemNode, EarlierNode } from './replay.ts';
 import type { Result } from '../result.ts';
 import type { ExecutionStatus, NodeStatus, NodeWait, RunError } from './state.ts';
 
@@ -123,9 +123,23 @@ export interface RunView {
   nextCursor: string | null;
 }
 
+/** A large output: the file it stands in, and how it begins. */
+export interface OutputRef {
+  key: string;
+  preview: string;
+  /** absent in rows from before */
+  bytes?: number;
+}
+/** An output wherever it stands. */
+export type WholeOutput = { json: string } | { ref: OutputRef };
+
 export interface EarlierRun {
+  /** how its outermost nodes ended */
   nodes(): Promise<EarlierNode[]>;
-  output(nodeId: string): Promise<unknown>;
+  /** nodes of all items of these maps, a page at a time, those of one item together. Throws when not all of them can be had */
+  items(mapIds: readonly string[]): AsyncIterable<EarlierItemNode[]>;
+  /** null = there is none */
+  output(place: NodePlace): Promise<WholeOutput | null>;
 }
 
 /** How an execution ended that another one called. */
@@ -142,6 +156,7 @@ export interface NodePlace {
   nodeId: string;
   itemPath: number[];
 }
+export type OutputPlace = NodePlace & { executionId: string };
 /** There is no such node (or item), or it waits for no such decision. */
 export type NotDecided = 'no_node' | 'nothing_to_decide';
 
@@ -164,9 +179,15 @@ export interface RunObject {
   review(
     answer: NodePlace & { decision: 'done' | 'retry'; output?: unknown },
   ): Promise<Result<ExecutionStatus, NotDecided>>;
-  /** How the outermost nodes stand, and what one of them gave (JSON): for a run that takes over from this one. */
+  /** How the outermost nodes stand: for a run that takes over from this one. */
   topNodes(): Promise<EarlierNode[]>;
-  topOutput(nodeId: string): Promise<string>;
+  /** One page of the items' nodes of these maps, and where the next begins (null = that was the last); null when it stands here no more. */
+  itemNodes(query: {
+    mapIds: readonly string[];
+    after: string | null;
+  }): Promise<{ nodes: EarlierItemNode[]; next: string | null } | null>;
+  /** What a node gave; null when there is no such node or item, or it has given nothing. */
+  output(place: NodePlace): Promise<WholeOutput | null>;
   /** Writes all that it holds to the archive; `nothing` when it never began. */
   archive(): Promise<'archived' | 'not_ended' | 'nothing'>;
   /** Forgets everything: only what was archived. */
@@ -193,8 +214,11 @@ export interface RunDeps {
   record(record: RunRecord): Promise<{ slotUntilMs: number | null }>;
   /** gives free slots of this workflow to those who stand in line */
   grantSlots(workflowId: string): Promise<unknown>;
-  /** keeps a large output outside the run; answers its key */
-  putOutput(executionId: string, nodeId: string, json: string): Promise<string>;
+  /** keeps a large output outside the run; answers where */
+  putOutput(at: OutputPlace, json: string | AsyncIterable<string>): Promise<OutputRef>;
+  /** the same output, kept for another run; answers its key */
+  copyOutput(key: string, at: OutputPlace): Promise<string>;
+  readOutputText(key: string): AsyncIterable<string>;
   readOutput(key: string): Promise<unknown>;
   archive(executionId: string, lines: AsyncIterable<string>): Promise<void>;
   /** results of an execution that this one takes over from, also when it was archived */
@@ -204,5 +228,6 @@ export interface RunDeps {
   /** tells the execution that called this one that it has ended; may be lost */
   tellCaller(callerId: string, executionId: string): Promise<void>;
   cancelRun(executionId: string): Promise<void>;
-  publish(teamId: string, message: LiveMessage): Promise<void>;
+  /** tells the team's open pages; false when there are none */
+  publish(teamId: string, message: LiveMessage): Promise<boolean>;
 }

@@ -66,6 +66,18 @@ export type NodeWait =
   /** the execution of another workflow */
   | { for: 'workflow'; executionId: string };
 
+/** A result that an earlier run gave: this one never began it. */
+export const keptNode = (handle: string | null, nowMs: number): NodeState => ({
+  status: 'succeeded',
+  attempts: 0,
+  token: null,
+  dueMs: null,
+  handle,
+  startedMs: null,
+  endedMs: nowMs,
+  error: null,
+});
+
 export interface FrameState {
   /** '' for the top, else `<map id>@<path>` */
   key: string;
@@ -90,6 +102,8 @@ export interface MapState {
   active: number;
   concurrency: number;
   onItemError: 'stop' | 'continue' | 'remove';
+  /** an earlier run gave results of its items, which are taken over item by item; absent = no */
+  resumes?: boolean;
 }
 
 export interface RunState {
@@ -130,6 +144,11 @@ export interface ProgressState {
   openMaps(): { frame: string; node: string }[];
   /** does an item of this map wait for a person's decision? */
   isInDoubt(frameKey: string, nodeId: string): boolean;
-  /** is any attempt under way (a map whose items are known is none), and what is waited for? */
-  motion(): { running: boolean; waits: NodeWait['for'][] };
+  /**
+   * Is any attempt under way (a map whose items are known is none), what is waited for, and does a map busy itself with items of which none
+   * goes on: it takes over an earlier run's, or gathers its own?
+   */
+  motion(): { running: boolean; handling: boolean; waits: NodeWait['for'][] };
+  /** Moves what an earlier run gave in this item (of a map that `resumes`) into its frame: rows with outputs, each as keptNode(). */
+  takeOver(frame: FrameState, nowMs: number): void;
 }

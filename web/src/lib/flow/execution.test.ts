@@ -3,7 +3,9 @@ import {
   asksPerson,
   elapsedMs,
   inputOf,
+  isKept,
   itemWords,
+  outputAddress,
   pauseReason,
   runRows,
   summariesOf,
@@ -147,4 +149,21 @@ test('items are counted from one, in nested maps one level after the other', () 
   expect(itemWords({})).toBe('');
   expect(itemWords({ itemIndex: 0 })).toBe('item 1');
   expect(itemWords({ itemIndex: 6, itemPath: [1, 6] })).toBe('item 2.7');
+});
+
+test('a step that was kept was not begun, and an output is had as a file by step and item', () => {
+  expect([
+    isKept(run('a', { attempts: 0 })),
+    isKept(run('a')),
+    isKept(run('a', { attempts: 0, status: 'skipped' })),
+  ]).toEqual([true, false, false]);
+  expect([
+    outputAddress('exec_1', run('a')),
+    outputAddress('exec_1', run('a', { itemIndex: 3 })),
+    outputAddress('exec_1', run('a', { itemIndex: 3, itemPath: [1, 3] })),
+  ]).toEqual([
+    '/api/executions/exec_1/nodes/a/output',
+    '/api/executions/exec_1/nodes/a/output?itemPath=3',
+    '/api/executions/exec_1/nodes/a/output?itemPath=1.3',
+  ]);
 });

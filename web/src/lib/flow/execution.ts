@@ -101,6 +101,19 @@ export const isMoving = (status: ExecutionStatus): boolean => status === 'queued
 export const asksPerson = (run: Pick<NodeRun, 'status' | 'wait'>): boolean =>
   run.status === 'needs_review' || (run.status === 'waiting' && run.wait?.for === 'approval');
 
+/** An earlier run gave its result: it was not begun in this one, and cost nothing. */
+export const isKept = (run: Pick<NodeRun, 'status' | 'attempts'>): boolean =>
+  run.status === 'succeeded' && run.attempts === 0;
+
+/** Where the whole output of a run of a node is had as a file. */
+export const outputAddress = (
+  executionId: string,
+  run: Pick<NodeRun, 'nodeId' | 'itemIndex' | 'itemPath'>,
+): string => {
+  const path = run.itemPath ?? (typeof run.itemIndex === 'number' ? [run.itemIndex] : []);
+  return `/api/executions/${executionId}/nodes/${encodeURIComponent(run.nodeId)}/output${path.length ? `?itemPath=${path.join('.')}` : ''}`;
+};
+
 /** "item 3", "item 2.7" in nested maps, '' outside; counted from 1. */
 export const itemWords = (run: Pick<NodeRun, 'itemIndex' | 'itemPath'>): string => {
   const path = run.itemPath ?? (typeof run.itemIndex === 'number' ? [run.itemIndex] : []);

@@ -7,6 +7,7 @@ import FileOutput from '@lucide/svelte/icons/file-output';
 import House from '@lucide/svelte/icons/house';
 import Activity from '@lucide/svelte/icons/activity';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import MailX from '@lucide/svelte/icons/mail-x';
 import MessageSquare from '@lucide/svelte/icons/message-square';
 import Plug from '@lucide/svelte/icons/plug';
 import Shield from '@lucide/svelte/icons/shield';
@@ -65,6 +66,16 @@ export const NAVIGATION: { title: string; places: Place[] }[] = [
   {
     title: 'Spend',
     places: [{ href: '/dashboard/budgets', label: 'Budgets', icon: Wallet, keywords: ['limits', 'alerts'] }],
+  },
+];
+
+/** Reached from another page, so that the sidebar stays short; the palette finds them by name. */
+export const BESIDE: Place[] = [
+  {
+    href: '/dashboard/executions/dead-letters',
+    label: 'Dead letters',
+    icon: MailX,
+    keywords: ['not processed', 'failed starts', 'lost events', 'replay'],
   },
 ];
 

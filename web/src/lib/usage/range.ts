@@ -8,6 +8,10 @@ export const RANGES = [
 ] as const;
 export type Range = (typeof RANGES)[number];
 
+const [DAY, WEEK, MONTH] = RANGES;
+/** How far back GET /api/executions/stats looks. */
+export const RUN_RANGES = [DAY, WEEK, MONTH] as const;
+
 /** An unknown word is the default. */
 export const rangeOf = (word: string | null): Range =>
   RANGES.find((range) => range.value === word) ?? RANGES.find((range) => range.value === '30d')!;
@@ -19,3 +23,19 @@ export const statsQuery = (range: Range, nowMs: number, timeZone: string) => ({
   interval: range.interval,
   timeZone,
 });
+
+/** How a chart writes the start of an interval: "27 Nov", "27 Nov 14:00", "Nov 2026". */
+export function whenIn(
+  interval: 'hour' | 'day' | 'week' | 'month',
+  timeZone: string,
+): (start: string) => string {
+  const format = new Intl.DateTimeFormat(
+    'en-GB',
+    interval === 'hour'
+      ? { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', timeZone }
+      : interval === 'month'
+        ? { month: 'short', year: 'numeric', timeZone }
+        : { day: 'numeric', month: 'short', timeZone },
+  );
+  return (start) => format.format(new Date(start)).replace(',', '');
+}

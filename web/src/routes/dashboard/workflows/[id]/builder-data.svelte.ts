@@ -15,7 +15,7 @@ export class BuilderData {
   readonly routes: readonly ModelRoute[];
   readonly prompts: readonly Prompt[];
   readonly workflows: readonly CallableWorkflow[];
-  #channels = $state.raw<readonly Channel[]>([]);
+  #channels = $state.raw<readonly Channel[] | null>(null);
   #channelsAsked = false;
   #sources = $state.raw<readonly DataSource[]>([]);
   #previews = $state.raw<ReadonlyMap<string, Preview | ApiProblem | 'loading'>>(new Map());
@@ -52,7 +52,8 @@ export class BuilderData {
     const answer = await call<Preview>(`/api/data-sources/${encodeURIComponent(id)}/preview`);
     this.#keep(id, answer.ok ? answer.data : answer.problem);
   }
-  get channels(): readonly Channel[] {
+  /** null = not known (yet) */
+  get channels(): readonly Channel[] | null {
     return this.#channels;
   }
   /** The team's channels, for those who may list them; without them a name can still be typed. */

@@ -17,7 +17,9 @@ interface Around {
 
 export class BuilderRuns {
   watch = $state.raw<ExecutionWatch | null>(null);
-  busy = $state<'run' | 'publish' | null>(null);
+  busy = $state<'run' | 'publish' | `from ${string}` | null>(null);
+  /** the run that is looked at was begun elsewhere: its results were brought here */
+  loaded = $state(false);
   problem = $state.raw<{ title: string; problem: ApiProblem } | null>(null);
   /** the list of what keeps the draft from running is open */
   issuesShown = $state(false);
@@ -46,17 +48,38 @@ export class BuilderRuns {
   follow(executionId: string, known: Execution | null = null) {
     this.watch?.stop();
     this.watch = new ExecutionWatch(executionId, known);
+    if (known) this.loaded = true;
+  }
+  /** the step a run is being begun from */
+  get busyFrom(): string | null {
+    return this.busy?.startsWith('from ') ? this.busy.slice('from '.length) : null;
   }
   stop() {
     this.watch?.stop();
   }
 
   /** Saves the draft and runs it; what is still wrong with it is listed instead. */
-  async run(input?: unknown) {
-    const { id, editor, mayWrite, mayRun, onstarted } = this.#around;
+  run(input?: unknown): Promise<void> {
+    return this.#begin(`/api/workflows/${this.#around.id}/trigger`, 'run', {
+      version: 'draft',
+      ...(input === undefined ? {} : { input }),
+    });
+  }
+
+  /** Saves the draft and runs it from one step on: what the run that is looked at has stands in for the steps before. */
+  async runFrom(nodeId: string): Promise<void> {
+    if (this.watch)
+      await this.#begin(`/api/executions/${this.watch.id}/replay`, `from ${nodeId}`, {
+        version: 'draft',
+        fromNodeId: nodeId,
+      });
+  }
+
+  async #begin(path: string, busyWith: NonNullable<typeof this.busy>, json: object) {
+    const { editor, mayWrite, mayRun, onstarted } = this.#around;
     this.problem = null;
     if (this.busy || !mayRun()) return;
-    this.busy = 'run';
+    this.busy = busyWith;
     try {
       if (mayWrite() && !(await editor.save()) && editor.saveState.state !== 'saved') {
         if (editor.issues.length) this.issuesShown = true;
@@ -67,15 +90,13 @@ export class BuilderRuns {
         return;
       }
       editor.markRan();
-      const answer = await call<{ executionId: string; status: Execution['status'] }>(
-        `/api/workflows/${id}/trigger`,
-        {
-          method: 'POST',
-          json: { version: 'draft', ...(input === undefined ? {} : { input }) },
-          idempotencyKey: crypto.randomUUID(),
-        },
-      );
+      const answer = await call<{ executionId: string }>(path, {
+        method: 'POST',
+        json,
+        idempotencyKey: crypto.randomUUID(),
+      });
       if (!answer.ok) return this.#tell('The run was not started', answer.problem);
+      this.loaded = false;
       this.follow(answer.data.executionId);
       onstarted();
     } finally {
