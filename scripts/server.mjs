@@ -4,9 +4,21 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
-import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+import { stampOf, writeWhole } from './fresh.mjs';
 
 const root = join(fileURLToPath(import.meta.url), '..', '..');
+
+/** wrangler.toml as Miniflare takes it. Kept beside the bundle: to load wrangler only for this takes a second of every start. */
+async function workerOptionsOf(configFile) {
+  const keptFile = join(root, 'dist', 'worker-options.json');
+  const stamp = stampOf([configFile, join(root, 'package-lock.json')], [root]);
+  const kept = existsSync(keptFile) ? JSON.parse(readFileSync(keptFile, 'utf8')) : null;
+  if (kept?.stamp === stamp) return kept.workerOptions;
+  const { unstable_getMiniflareWorkerOptions } = await import('wrangler');
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(configFile);
+  writeWhole(keptFile, JSON.stringify({ stamp, workerOptions }));
+  return workerOptions;
+}
 
 /** Starts the built Worker. Answers its address and handles to migrate, tick the crons and stop. Throws when the port is taken. */
 export async function startServer({
@@ -17,8 +29,11 @@ export async function startServer({
   onLog = undefined,
   inspectorPort = undefined,
 }) {
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml'));
-  const { modulesRules: _rules, cronTriggers: _crons, ...options } = workerOptions;
+  const {
+    modulesRules: _rules,
+    cronTriggers: _crons,
+    ...options
+  } = await workerOptionsOf(join(root, 'wrangler.toml'));
   const extra = readdirSync(join(root, 'dist')).filter((name) => /\.(bin|txt|wasm|csv)$/.test(name));
   const type = (name) => (name.endsWith('.wasm') ? 'CompiledWasm' : name.endsWith('.bin') ? 'Data' : 'Text');
   const mf = new Miniflare(

@@ -33,6 +33,13 @@ export interface Started {
   kill9: () => Promise<void>;
 }
 
+const running = new Set<Started>();
+
+/** Ends what a failed test left running: its second try has the machine for itself. */
+export async function killLeftovers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.kill9()));
+}
+
 /** Starts and waits for the last line it promises; throws with its output when it does not come. */
 export async function startServer(options: {
   port: number;
@@ -71,7 +78,7 @@ export async function startServer(options: {
     });
   });
   const url = `http://localhost:${options.port}`;
-  return {
+  const started: Started = {
     url,
     apiKey,
     password: /demo sign-in: demo@example\.com \/ (\S+)/.exec(log)![1]!,
@@ -102,6 +109,9 @@ export async function startServer(options: {
       await exited;
     },
   };
+  running.add(started);
+  void exited.then(() => running.delete(started));
+  return started;
 }
 
 /** A fresh data folder that is removed afterwards. */
@@ -114,7 +124,7 @@ export function freshFolder() {
 export async function eventually<T>(
   ask: () => Promise<T>,
   right: (value: T) => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {
