@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCost, formatPrice, formatRange, usd } from './money-text.ts';
+import { amount, formatCost, formatPrice, formatRange, usd } from './money-text.ts';
 
 describe('money for the eye', () => {
   it.each([
@@ -28,6 +28,33 @@ describe('money for the eye', () => {
 
   it('writes other currencies as their readers do', () => {
     expect(formatCost(4_200_000, { locale: 'de-DE', currency: 'EUR' })).toBe('0,0042\u00a0€');
+  });
+
+  it.each([
+    ['EUR', '0.9231', 4_200_000, '€0.0039'],
+    ['EUR', '0.9231', 1_234_500_000_000, '€1,139.57'],
+    ['JPY', '151.32', 4_200_000, '¥0.6355'],
+    ['JPY', '151.32', 10_000_000_000, '¥1,513'],
+    ['KWD', '0.3071', 1, '<KWD 0.0001'],
+    // 25,000 dong a dollar: the amount in nano-dong would be no safe integer
+    ['VND', '25380.5', 9_000_000_000_000_000, '₫228,424,500,000'],
+    ['EUR', '0.9231', 0, '€0.00'],
+    ['EUR', '0.9231', -4_200_000, '-€0.0039'],
+  ])('shows an amount in %s at %s a dollar', (currency, perUsd, nano, text) =>
+    expect(formatCost(nano, { currency, perUsd }).replaceAll('\u00a0', ' ')).toBe(text),
+  );
+
+  it('converts exactly, whatever the rate', () => {
+    expect(amount(10_500_000, '0.92')).toBe('0.00966');
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), fc.nat(1e9), fc.nat({ max: 8 }), (nano, digits, decimals) => {
+        const rate = String(digits).padStart(decimals + 1, '0');
+        const perUsd = decimals ? `${rate.slice(0, -decimals)}.${rate.slice(-decimals)}` : rate;
+        const [whole = '', fraction = ''] = amount(nano, perUsd).split('.');
+        const found = BigInt(whole.replace('-', '') + fraction.padEnd(9 + decimals, '0'));
+        expect(found).toBe(BigInt(Math.abs(nano)) * BigInt(digits));
+      }),
+    );
   });
 
   it.each([

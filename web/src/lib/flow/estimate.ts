@@ -1,6 +1,4 @@
 /** What POST /api/workflows/:id/estimate answers, and how it reads. Amounts in whole nano-USD. */
-import { formatCost } from '../money.ts';
-
 export interface CostRange {
   low: number;
   expected: number;
@@ -24,13 +22,6 @@ export interface FlowEstimate {
   /** part of the expected cost that rests on no past run, 0 to 1 */
   guessShare: number;
   basis: { kind: 'runs' | 'rough'; runs: number };
-}
-
-/** "$0.0031 – $0.0074"; equal ends once. */
-export function formatRange(low: number, high: number): string {
-  const from = formatCost(low);
-  const to = formatCost(high, { up: true });
-  return low === high || from === to ? from : `${from} – ${to}`;
 }
 
 /** Good from 20 runs, Fair from 5, else Rough (ui.md section 6). */

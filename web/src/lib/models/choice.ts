@@ -1,5 +1,5 @@
 /** Choosing a model by name: the options of a picker, and what a chosen name stands for. Pure. */
-import { formatCost } from '../money.ts';
+import { formatDollars } from '../money.ts';
 import { formatCount } from '../numbers.ts';
 import type { Model, ModelRoute } from '../shapes.ts';
 
@@ -29,7 +29,7 @@ export function describeRoute({ strategy, targets }: Pick<ModelRoute, 'strategy'
 }
 
 // pico-USD per token is micro-USD per million tokens: times 1,000 it is nano-USD per million
-const perMillion = (pico: number) => formatCost(pico * 1000);
+const perMillion = (pico: number) => formatDollars(pico * 1000);
 /** "$3.00 in, $15.00 out"; null = no price. */
 export const pricesOf = ({ prices }: Pick<Model, 'prices'>): string | null =>
   prices && `${perMillion(prices.input)} in, ${perMillion(prices.output)} out`;
