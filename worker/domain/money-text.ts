@@ -7,6 +7,10 @@ export interface DisplayCurrency {
   asOf: string;
 }
 
+const currencies = new Set(Intl.supportedValuesOf('currency'));
+/** Is it a currency's code in ISO 4217 ("EUR")? */
+export const isCurrency = (code: string): boolean => currencies.has(code);
+
 export interface CostFormat {
   /** ceilings round up; of a range its end */
   up?: boolean;

@@ -1,10 +1,28 @@
 /** GET /api/me: who the caller is and what they may do. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { may, PERMISSIONS, ROLES, type Permission } from '../domain/access/roles.ts';
+import { isCurrency } from '../domain/money-text.ts';
 import { findTeam } from '../store/teams.ts';
 import { answers, newRoutes } from './routes.ts';
 
 export const roleSchema = z.enum(ROLES);
+export const displayCurrencySchema = z
+  .strictObject({
+    code: z
+      .string()
+      .refine(isCurrency, 'is not the code of a currency, like "EUR"')
+      .refine((code) => code !== 'USD', 'is how amounts are kept: say null'),
+    perUsd: z
+      .string()
+      .regex(/^\d{1,9}(\.\d{1,9})?$/, 'is not a decimal number like "0.9231"')
+      .refine((rate) => /[1-9]/.test(rate), 'must be more than zero'),
+    asOf: z.iso.date(),
+  })
+  .openapi('DisplayCurrency', {
+    description:
+      'The currency in which pages show amounts: so many of it were a dollar on that day. The API and all sums stay in dollars.',
+  });
+
 export const teamSchema = z
   .object({
     id: z.string(),
@@ -14,6 +32,8 @@ export const teamSchema = z
     ledgerRetentionDays: z.int().nullable(),
     /** a call whose budget cannot be asked */
     onBudgetUnavailable: z.enum(['refuse', 'allow']),
+    /** null = dollars */
+    displayCurrency: displayCurrencySchema.nullable(),
     createdAt: z.iso.datetime(),
   })
   .openapi('Team');

@@ -47,6 +47,30 @@ describe('teams', () => {
     expect((await team.fetch('/api/teams', { json: { name: 'x' } })).status).toBe(403);
   });
 
+  it('show amounts in another currency at a stated rate, and in dollars again', async () => {
+    const { teamId, fetch } = await makeTeam();
+    const set = (displayCurrency: unknown) =>
+      fetch(`/api/teams/${teamId}`, { method: 'PATCH', json: { displayCurrency } });
+    const euros = { code: 'EUR', perUsd: '0.9231', asOf: '2026-11-27' };
+    expect((await set(euros)).status).toBe(200);
+    const me = (await (await fetch('/api/me')).json()) as { team: { displayCurrency: unknown } };
+    expect(me.team.displayCurrency).toEqual(euros);
+    for (const [wrong, path] of [
+      [{ ...euros, code: 'EURO' }, 'displayCurrency.code'],
+      [{ ...euros, code: 'USD' }, 'displayCurrency.code'],
+      [{ ...euros, perUsd: '0,92' }, 'displayCurrency.perUsd'],
+      [{ ...euros, perUsd: '0.000' }, 'displayCurrency.perUsd'],
+      [{ ...euros, asOf: '2026-02-30' }, 'displayCurrency.asOf'],
+    ] as const) {
+      const refused = await set(wrong);
+      expect(refused.status, JSON.stringify(wrong)).toBe(422);
+      expect(JSON.stringify(await refused.json())).toContain(path);
+    }
+    expect((await set(null)).status).toBe(200);
+    const { team } = (await (await fetch('/api/me')).json()) as typeof me;
+    expect(team.displayCurrency).toBeNull();
+  });
+
   it('change name and time zone, and the log keeps before and after', async () => {
     const team = await makeTeam();
     const path = `/api/teams/${team.teamId}`;

@@ -5,7 +5,7 @@ import { audit, listAudit } from '../store/audit.ts';
 import { findTeam, insertTeam, updateTeam, type TeamSettings } from '../store/teams.ts';
 import { byCaller } from './audited.ts';
 import { Refused } from './errors.ts';
-import { roleSchema, teamSchema } from './me.ts';
+import { displayCurrencySchema, roleSchema, teamSchema } from './me.ts';
 import { answers, idParam, jsonBody, nameText, newRoutes, pageOf, pageQuery } from './routes.ts';
 
 const timeZone = z.string().max(64).refine(isTimeZone, 'is not a time zone like "Europe/Berlin"');
@@ -15,6 +15,7 @@ const settingsSchema = z.strictObject({
   /** A reported run is remembered for 30 days by the object that books it: rows stay longer than that. */
   ledgerRetentionDays: z.int().min(31).max(3650).nullable(),
   onBudgetUnavailable: z.enum(['refuse', 'allow']),
+  displayCurrency: displayCurrencySchema.nullable(),
 });
 const ownTeam = z.object({ id: z.string(), name: z.string(), role: roleSchema });
 
@@ -115,7 +116,8 @@ export const teams = newRoutes()
     createRoute({
       method: 'patch',
       path: '/api/teams/{id}',
-      summary: "Change a team's name, time zone, retention, or what happens when its budget cannot be asked",
+      summary:
+        "Change a team's name, time zone, retention, the currency its pages show, or what happens when its budget cannot be asked",
       request: {
         params: idParam,
         body: jsonBody(settingsSchema.partial()),

@@ -77,6 +77,7 @@ export async function findTeam(db: Db, teamId: string) {
         timeZone: true,
         ledgerRetentionDays: true,
         onBudgetUnavailable: true,
+        displayCurrency: true,
         createdAt: true,
       },
     })) ?? null
@@ -86,7 +87,7 @@ export async function findTeam(db: Db, teamId: string) {
 /** What a team may change of itself. */
 export type TeamSettings = Pick<
   typeof organization.$inferSelect,
-  'name' | 'timeZone' | 'ledgerRetentionDays' | 'onBudgetUnavailable'
+  'name' | 'timeZone' | 'ledgerRetentionDays' | 'onBudgetUnavailable' | 'displayCurrency'
 >;
 
 export const updateTeam = (db: Db, teamId: string, change: TeamSettings) =>

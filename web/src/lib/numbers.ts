@@ -36,6 +36,15 @@ export function formatWhen(iso: string, now: number = Date.now()): string {
   return new Date(iso).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 }
 
+/** A calendar day: "2026-11-27" -> "27 Nov 2026". */
+export const formatDay = (day: string): string =>
+  new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+
 /** A moment in a named zone: "1 Dec 00:00 Europe/Berlin". */
 export function formatInZone(iso: string, timeZone: string): string {
   const text = new Date(iso).toLocaleString('en-GB', {

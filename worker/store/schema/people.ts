@@ -1,4 +1,5 @@
 /** Who there is: accounts and sessions (better-auth's own shapes; times are its timestamps), teams, their members and groups. */
+import type { DisplayCurrency } from '../../domain/money-text.ts';
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { id, time } from './columns.ts';
@@ -83,6 +84,8 @@ export const organization = sqliteTable('organization', {
   onBudgetUnavailable: text('on_budget_unavailable', { enum: ['refuse', 'allow'] })
     .notNull()
     .default('refuse'),
+  /** amounts are shown to people in this currency (JSON of DisplayCurrency); null = in dollars, as they are kept */
+  displayCurrency: text('display_currency', { mode: 'json' }).$type<DisplayCurrency>(),
   createdAt: stamp('created_at').notNull(),
 });
 
