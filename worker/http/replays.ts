@@ -99,6 +99,11 @@ export const replays = newRoutes()
           reason: 'conflict',
           message: 'It has not ended yet: cancel it, or wait for its end.',
         });
+      if (row.detailsRemovedAt !== null)
+        throw new Refused({
+          reason: 'conflict',
+          message: 'Its steps and its input were removed: the team keeps runs no longer than that.',
+        });
       const { alone } = order;
       const draft = version === 'draft' ? await draftFor(c, row, { alone, fromNodeId }) : null;
       const definition = draft?.definition ?? order.definition;

@@ -91,6 +91,8 @@ export const organization = sqliteTable('organization', {
   plan: text('plan').notNull().default('enterprise'),
   /** ledger rows older than this are removed, their sum carried forward; null = kept for ever */
   ledgerRetentionDays: integer('ledger_retention_days'),
+  /** so long after its end a run's steps are kept, and a dead letter after its last failure; null = for ever */
+  executionRetentionDays: integer('execution_retention_days'),
   /** what becomes of a call whose budget cannot be asked: 'refuse' or 'allow' (booked later, flagged) */
   onBudgetUnavailable: text('on_budget_unavailable', { enum: ['refuse', 'allow'] })
     .notNull()
@@ -643,6 +645,8 @@ export const execution = sqliteTable(
     fromNodeId: text('from_node_id'),
     /** when the object was emptied; the run then stands in R2 (state.md) */
     archivedAt: time('archived_at'),
+    /** when its archive and its input were removed: only this row and its outputs are left */
+    detailsRemovedAt: time('details_removed_at'),
     /** of its time, how long no node ran or waited: what the engine itself took; null = not ended, or too many nodes to tell */
     engineMs: integer('engine_ms'),
     /** how many of its nodes wait for a person: approvals, and steps of which nobody knows whether they happened */
@@ -655,6 +659,9 @@ export const execution = sqliteTable(
     index('execution_ended')
       .on(t.endedAt)
       .where(sql`ended_at is not null`),
+    index('execution_retained')
+      .on(t.teamId, t.endedAt)
+      .where(sql`archived_at is not null and details_removed_at is null`),
     index('execution_line')
       .on(t.workflowId)
       .where(sql`ended_at is null and max_concurrent is not null`),
