@@ -1,6 +1,8 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Built data that the code imports or serves; both return at once when nothing changed.
 for (const step of ['build-prices', 'build-tokenizer'])
@@ -29,15 +31,31 @@ const WORKERS = [
   'tests/workers/**/*.test.ts',
 ];
 
+/** One is vitest's own choice on two cores, which leaves half of them idle. */
+const AT_ONCE = Math.max(2, availableParallelism() - 1);
+
+/** Journeys that mostly wait (for a second try, or for a hold to expire), the longest first: begun last, each would be waited for alone. */
+const LONG = ['alerts', 'engine-crash', 'kill9', 'hostile-provider', 'engine-queue', 'start'];
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONG.findIndex((name) => moduleId.endsWith(`tests/journeys/${name}.test.ts`));
+      return at === -1 ? LONG.length : at;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     // Work that a file leaves behind, such as a queue's message, may be cut off when the file ends, as it would be with a Worker for each file.
     onUnhandledError: (error) => error.name !== 'EnvironmentTeardownError',
     coverage: {
       provider: 'istanbul',
       include: ['worker/**/*.ts', 'durable/**/*.ts'],
       exclude: ['**/*.test.ts', '**/*.d.ts', 'worker/generated/**', 'worker/index.ts'],
-      reporter: ['text-summary', 'json-summary', 'html'],
+      reporter: ['text-summary', 'json-summary'],
       thresholds: { lines: 85 },
     },
     projects: [
@@ -46,12 +64,21 @@ export default defineConfig({
           name: 'pure',
           environment: 'node',
           isolate: false,
+          maxWorkers: AT_ONCE,
           include: PURE,
           exclude: FUZZ,
           testTimeout: 60_000,
         },
       },
-      { test: { name: 'fuzz', environment: 'node', include: FUZZ, testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'fuzz',
+          environment: 'node',
+          maxWorkers: AT_ONCE,
+          include: FUZZ,
+          testTimeout: 120_000,
+        },
+      },
       {
         plugins: [
           cloudflareTest(async () => ({
@@ -70,6 +97,7 @@ export default defineConfig({
         test: {
           name: 'workers',
           isolate: false,
+          maxWorkers: AT_ONCE,
           include: WORKERS,
           globalSetup: ['./tests/workers/outside.global.ts'],
           setupFiles: ['./tests/workers/setup.ts'],
@@ -82,9 +110,9 @@ export default defineConfig({
           environment: 'node',
           include: ['tests/journeys/**/*.test.ts'],
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 240_000,
           // each file has a server, a port and a folder of its own, and mostly waits
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
           // real processes on a crowded machine get a second try; it is listed
           retry: 1,

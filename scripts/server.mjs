@@ -4,9 +4,21 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
-import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+import { stampOf, writeWhole } from './fresh.mjs';
 
 const root = join(fileURLToPath(import.meta.url), '..', '..');
+
+/** wrangler.toml as Miniflare takes it. Kept beside the bundle: to load wrangler only for this takes a second of every start. */
+async function workerOptionsOf(configFile) {
+  const keptFile = join(root, 'dist', 'worker-options.json');
+  const stamp = stampOf([configFile, join(root, 'package-lock.json')], [root]);
+  const kept = existsSync(keptFile) ? JSON.parse(readFileSync(keptFile, 'utf8')) : null;
+  if (kept?.stamp === stamp) return kept.workerOptions;
+  const { unstable_getMiniflareWorkerOptions } = await import('wrangler');
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(configFile);
+  writeWhole(keptFile, JSON.stringify({ stamp, workerOptions }));
+  return workerOptions;
+}
 
 /** Starts the built Worker. Answers its address and handles to migrate, tick the crons and stop. Throws when the port is taken. */
 export async function startServer({
@@ -17,8 +29,11 @@ export async function startServer({
   onLog = undefined,
   inspectorPort = undefined,
 }) {
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml'));
-  const { modulesRules: _rules, cronTriggers: _crons, ...options } = workerOptions;
+  const {
+    modulesRules: _rules,
+    cronTriggers: _crons,
+    ...options
+  } = await workerOptionsOf(join(root, 'wrangler.toml'));
   const extra = readdirSync(join(root, 'dist')).filter((name) => /\.(bin|txt|wasm|csv)$/.test(name));
   const type = (name) => (name.endsWith('.wasm') ? 'CompiledWasm' : name.endsWith('.bin') ? 'Data' : 'Text');
   const mf = new Miniflare(
@@ -73,14 +88,13 @@ export async function startServer({
             .sort()
         : []) {
         if (applied.has(name)) continue;
-        const statements = readFileSync(join(folder, name), 'utf8')
-          .split('--> statement-breakpoint')
-          .map((sql) => sql.trim())
-          .filter(Boolean);
-        await db.batch([
-          ...statements.map((sql) => db.prepare(sql)),
-          db.prepare("INSERT INTO d1_migrations VALUES (?, datetime('now'))").bind(name),
-        ]);
+        // as one text: each statement handed over by itself crosses into the runtime, which took most of a first start
+        const statements = readFileSync(join(folder, name), 'utf8').replaceAll(
+          '--> statement-breakpoint',
+          '',
+        );
+        const kept = `INSERT INTO d1_migrations VALUES ('${name}', datetime('now'))`;
+        await db.batch([db.prepare(`${statements};\n${kept}`)]);
       }
     },
     /** one tick of the cron trigger: locally they never fire by themselves; '@start' once after a start (worker/cron/index.ts) */

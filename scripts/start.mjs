@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { build } from './build.mjs';
 import { childrenNamed, isAlive, whenParentDies } from './processes.mjs';
-import { startServer } from './server.mjs';
 import { keepSecrets, readSettings } from './settings.mjs';
 
 function giveUp(message) {
@@ -32,6 +31,8 @@ async function portIsFree(port, triesLeft = 20) {
 await portIsFree(settings.port);
 
 build();
+// the runtime's libraries are loaded only now: a wrong setting is said at once
+const { startServer } = await import('./server.mjs');
 const secrets = keepSecrets(settings.dataDir, { ...settings, masterKey: settings.vars.MASTER_KEY });
 const operatorToken = randomBytes(24).toString('hex');
 

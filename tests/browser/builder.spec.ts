@@ -119,7 +119,7 @@ test('WB-3 every node says its kind, its label and how it stands', async ({ page
   await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger, not run/);
 });
 
-test('alerts of a workflow are set beside its settings, and say which channels they go to', async ({
+test('alerts are set beside the settings and say where they go; WB-8 a version is compared with the draft and comes back', async ({
   page,
 }) => {
   const id = await newWorkflow(page);
@@ -134,6 +134,20 @@ test('alerts of a workflow are set beside its settings, and say which channels t
   await expect
     .poll(async () => (await page.request.get(`/api/workflows/${id}/alerts`)).json())
     .toEqual({ onFailure: false, slowMs: 180_000, costPercent: null });
+
+  await page.getByTestId('publish-workflow-btn').click();
+  await expect(page.getByText('Published v1')).toBeVisible();
+  await node(page, 'trigger').click();
+  await page.getByLabel('Name (optional)').fill('Begin here');
+  await page.getByRole('button', { name: 'Unpublished changes' }).click();
+  const changed = page.getByTestId('node-change');
+  await expect(changed).toHaveAttribute('data-change', 'changed');
+  await expect(changed.getByRole('insertion')).toHaveText('Begin here');
+  await page.getByRole('button', { name: 'Bring it back into the draft' }).click();
+  await page.getByRole('button', { name: 'Bring it back', exact: true }).click();
+  await expect(page.getByTestId('diff-summary')).toHaveText('Nothing differs.');
+  await page.getByTestId('versions-dialog').getByRole('button', { name: 'Done' }).click();
+  await expect(node(page, 'trigger')).toHaveAttribute('aria-label', /^Trigger: Trigger/);
 });
 
 test('WB-4 the estimate is a range with what it rests on; a map multiplies; a model change shows without saving', async ({

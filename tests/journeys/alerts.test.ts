@@ -1,12 +1,17 @@
 import { Webhook } from 'standardwebhooks';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMail, selfSigned, startMailServer } from '../mail-server.ts';
 import { startReceiver } from '../receiver.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { eventually, freePort, freshFolder, killLeftovers, startServer, type Started } from './server.ts';
+import { ENDED, makeWorkflow, trigger } from './workflow.ts';
 
-const folder = freshFolder();
+let folder: ReturnType<typeof freshFolder>;
+beforeEach(() => void (folder = freshFolder()));
+afterEach(async () => {
+  await killLeftovers();
+  folder.remove();
+});
 const certificate = selfSigned();
-afterAll(folder.remove);
 afterAll(certificate.remove);
 
 interface Shown {
@@ -22,6 +27,51 @@ const channel = async (server: Started, json: unknown) => {
 };
 const logOf = async (server: Started, id: string) =>
   (await server.api('GET', `/api/notification-channels/${id}/deliveries`)).body.data as Shown[];
+
+/** A notify step over the same server: delivered in one mail, tried again when it was "not now", and clear about a mailbox that is not there. */
+async function workflowsMail(server: Started, mail: Awaited<ReturnType<typeof startMailServer>>) {
+  const told = async (to: string) => {
+    const config = {
+      channel: 'email',
+      to,
+      subject: 'Grüße an {{ trigger.name }}',
+      body: 'Hello {{ trigger.name }},\nit is done.',
+    };
+    const steps = [
+      { id: 'start', kind: 'trigger', config: { on: 'api' } },
+      { id: 'tell', kind: 'notify', config, retry: { maxAttempts: 2, intervalMs: 100 } },
+      { id: 'keep', kind: 'output', config: {} },
+    ];
+    const id = await trigger(server, await makeWorkflow(server, { name: `Tell ${to}`, steps }), {
+      name: 'Ada',
+    });
+    const { body } = await eventually(
+      () => server.api('GET', `/api/executions/${id}`),
+      (answer) => ENDED.includes(answer.body.status),
+    );
+    const taken = mail.taken.filter((one) => to.includes(one.to[0]!));
+    return { ...body, taken, node: body.nodes.find(({ nodeId }: { nodeId: string }) => nodeId === 'tell') };
+  };
+  const [both, busy, refused] = await Promise.all([
+    told('ada@example.com, bob@example.com'),
+    told('busy-lead@example.com'),
+    told('refused-lead@example.com'),
+  ]);
+  expect([both.status, both.taken.length]).toEqual(['completed', 1]);
+  const [{ to, raw, secure, user }] = both.taken;
+  expect({ to, secure, user }).toEqual({
+    to: ['ada@example.com', 'bob@example.com'],
+    secure: true,
+    user: 'alerts@pm.example.com',
+  });
+  const { headers, subject, bodies } = readMail(raw);
+  expect(subject).toBe('Grüße an Ada');
+  expect(headers['message-id']).toContain(both.node.output.id);
+  for (const { body } of bodies) expect(body).toMatch(/Hello Ada,(\r\n|\n|<br>)it is done\./);
+  expect([busy.status, busy.node.attempts, busy.taken.length]).toEqual(['completed', 2, 1]);
+  expect([refused.status, refused.taken]).toEqual(['failed', []]);
+  expect(refused.error).toMatchObject({ reason: 'refused', message: expect.stringContaining('550') });
+}
 
 describe('alerts on their way out of the started server', () => {
   it('B20: are mailed over STARTTLS, tried again, and survive kill -9 in the middle of a delivery with the same webhook-id', async () => {
@@ -62,6 +112,8 @@ describe('alerts on their way out of the started server', () => {
     );
     expect(later!.log.map(({ code }) => code)).toEqual([451, 250]);
 
+    await workflowsMail(first, mail);
+
     const hanging = await channel(first, {
       type: 'webhook',
       url: `${receiver.url}/hanging?fail=1&slow=600000`,
@@ -80,6 +132,11 @@ describe('alerts on their way out of the started server', () => {
     await eventually(
       async () => receiver.received.filter(({ path }) => path === '/hanging'),
       (got) => got.length === 1,
+    );
+    // its first try is over and written down
+    await eventually(
+      () => logOf(first, failing.id),
+      ([log]) => log?.log[0]?.code === 503,
     );
     await first.kill9();
     const second = await startServer({ port, dataDir: folder.dataDir, env });

@@ -1,11 +1,15 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { eventually, freePort, freshFolder, startServer } from './server.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, freePort, freshFolder, killLeftovers, startServer } from './server.ts';
 import { startSideEffects } from './side-effects.ts';
 import { startUpstream } from './upstream.ts';
 import { ENDED, makeWorkflow, trigger } from './workflow.ts';
 
-const folder = freshFolder();
-afterAll(folder.remove);
+let folder: ReturnType<typeof freshFolder>;
+beforeEach(() => void (folder = freshFolder()));
+afterEach(async () => {
+  await killLeftovers();
+  folder.remove();
+});
 
 const RUNS = 100;
 

@@ -1,18 +1,17 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADDRESSES, ask, atRest, expectError } from './gateway-calls.ts';
+import { startScriptedGateway } from './scripted-gateway.ts';
 import {
   errorBody,
   firstWords,
   goodBody,
   goodStream,
   KINDS,
-  startScriptedUpstream,
   type Kind,
   type Script,
-  type ScriptedUpstream,
 } from './scripted-upstream.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { eventually, type Started } from './server.ts';
 
 const STREAM = { 'content-type': 'text/event-stream' };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -111,6 +110,10 @@ const SCRIPTS: Record<string, Script> = {
   },
   headers_only: ({ stream }, response) =>
     void response.writeHead(200, stream ? STREAM : JSON_TYPE).flushHeaders(),
+  body_stalls: ({ kind }, response) => {
+    const text = JSON.stringify(goodBody(kind));
+    response.writeHead(200, { ...JSON_TYPE, 'content-length': text.length }).write(text.slice(0, 60));
+  },
   odd_usage: ({ kind }, response) => void json(response, goodBody(kind, ODD_USAGE)),
   absurd_usage: ({ kind }, response) => {
     const most = Number.MAX_SAFE_INTEGER;
@@ -126,30 +129,13 @@ const SCRIPTS: Record<string, Script> = {
   },
 };
 
-const folder = freshFolder();
 let server: Started;
-let upstream: ScriptedUpstream;
+let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  upstream = await startScriptedUpstream(SCRIPTS);
-  server = await startServer({
-    port: await freePort(),
-    dataDir: folder.dataDir,
-    env: {
-      OPENAI_BASE_URL: `${upstream.url}/v1`,
-      OPENAI_API_KEY: 'sk-test',
-      ANTHROPIC_BASE_URL: upstream.url,
-      ANTHROPIC_API_KEY: 'sk-test',
-      GEMINI_BASE_URL: upstream.url,
-      GEMINI_API_KEY: 'sk-test',
-    },
-  });
+  ({ server, stop } = await startScriptedGateway(SCRIPTS));
 });
-afterAll(async () => {
-  await server.stop();
-  await upstream.close();
-  folder.remove();
-});
+afterAll(() => stop());
 
 const STREAMING = KINDS.filter((kind) => kind !== 'embeddings');
 
@@ -194,9 +180,9 @@ function expectErrorEvent(kind: Kind, stream: string, message: RegExp) {
 }
 
 /** While a route of the model's own name lets it take half a second to begin, and a second between two words. */
-async function hastily(kind: Kind, work: () => Promise<void>) {
+async function hastily(kind: Kind, work: () => Promise<void>, limits: object = { timeoutMs: 500 }) {
   const name = kind === 'gemini' ? 'gemini-2.5-flash' : (ADDRESSES[kind].body.model as string);
-  const target = { model: name, timeoutMs: 500, idleTimeoutMs: 1_000 };
+  const target = { model: name, idleTimeoutMs: 1_000, ...limits };
   const route = { name, targets: [target], retry: { maxAttempts: 1 } };
   const made = await server.api('POST', '/api/routes', route);
   expect([made.status, made.body.name]).toEqual([201, name]);
@@ -347,6 +333,22 @@ describe('a provider that answers', () => {
       expect(row).toMatchObject({ source: 'estimated', flags: ['stalled'] });
       expect(row.inputTokens).toBeGreaterThan(0);
     }),
+  );
+
+  it.each(['headers_only', 'body_stalls'])(
+    'chat with an answer whose body stalls (%s): it is not waited for to its deadline, and charged at its worst',
+    (script) =>
+      hastily(
+        'chat',
+        async () => {
+          const answer = await ask(server, 'chat', { body: { x_script: script } });
+          expectError('chat', answer, [504]);
+          expect(answer.text).toContain('nothing came for 1 s');
+          const row = await expectRun(answer, { status: 'failed', billed: true, error: /stalled/ });
+          expect(row.flags).toEqual(['unconfirmed', 'stalled']);
+        },
+        {},
+      ),
   );
 
   // Asked in one format, answered in another: whatever the provider's words were, the error is told in the caller's.

@@ -1,9 +1,13 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { eventually, freePort, freshFolder, startServer } from './server.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, freePort, freshFolder, killLeftovers, startServer } from './server.ts';
 import { startUpstream } from './upstream.ts';
 
-const folder = freshFolder();
-afterAll(folder.remove);
+let folder: ReturnType<typeof freshFolder>;
+beforeEach(() => void (folder = freshFolder()));
+afterEach(async () => {
+  await killLeftovers();
+  folder.remove();
+});
 
 const WORKFLOW = {
   name: 'Crash test',

@@ -33,6 +33,13 @@ export interface Started {
   kill9: () => Promise<void>;
 }
 
+const running = new Set<Started>();
+
+/** Ends what a failed test left running: its second try has the machine for itself. */
+export async function killLeftovers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.kill9()));
+}
+
 /** Starts and waits for the last line it promises; throws with its output when it does not come. */
 export async function startServer(options: {
   port: number;
@@ -60,7 +67,7 @@ export async function startServer(options: {
   child.stderr!.on('data', (chunk) => (log += chunk));
   const exited = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
   const apiKey = await new Promise<string>((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`not started in 100 s:\n${log}`)), 100_000);
+    const timer = setTimeout(() => fail(new Error(`not started in 200 s:\n${log}`)), 200_000);
     exited.then((code) => fail(new Error(`exited with ${code} before it was ready:\n${log}`)));
     child.stdout!.on('data', () => {
       const key = /demo API key: (pm_\S+)\n/.exec(log)?.[1];
@@ -71,7 +78,7 @@ export async function startServer(options: {
     });
   });
   const url = `http://localhost:${options.port}`;
-  return {
+  const started: Started = {
     url,
     apiKey,
     password: /demo sign-in: demo@example\.com \/ (\S+)/.exec(log)![1]!,
@@ -102,6 +109,9 @@ export async function startServer(options: {
       await exited;
     },
   };
+  running.add(started);
+  void exited.then(() => running.delete(started));
+  return started;
 }
 
 /** A fresh data folder that is removed afterwards. */
@@ -114,7 +124,7 @@ export function freshFolder() {
 export async function eventually<T>(
   ask: () => Promise<T>,
   right: (value: T) => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {

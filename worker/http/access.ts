@@ -64,6 +64,7 @@ export const ACCESS: Record<string, Access> = {
   'GET /api/schedules/preview': 'workflow.read',
   'GET /api/schedules/:id/fires': 'workflow.read',
   'GET /api/workflows/:id/versions': 'workflow.read',
+  'POST /api/workflows/:id/versions/:version/restore': 'workflow.write',
   'POST /api/workflows/:id/estimate': 'workflow.read',
   'POST /api/workflows/:id/trigger': 'run.create',
   'GET /api/workflows/:id/executions': 'workflow.read',

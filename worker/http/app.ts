@@ -49,6 +49,7 @@ import { teams } from './teams.ts';
 import { webhooks } from './webhooks.ts';
 import { workflowAlerts } from './workflow-alerts.ts';
 import { workflowEstimate } from './workflow-estimate.ts';
+import { workflowVersions } from './workflow-versions.ts';
 import { workflows } from './workflows.ts';
 import { tokenTracking } from './token-tracking/index.ts';
 import { logLine } from '../domain/log-line.ts';
@@ -119,6 +120,7 @@ export function createApp() {
     .route('/', guardrailRoutes)
     .route('/', nodeTypes)
     .route('/', workflows)
+    .route('/', workflowVersions)
     .route('/', workflowAlerts)
     .route('/', webhooks)
     .route('/', hooks)

@@ -1,6 +1,7 @@
 /** /api/schedules: what fires when. Schedules are made by publishing a workflow whose trigger is one; here they are looked at. */
 import { createRoute, z } from '@hono/zod-openapi';
-import { cronFault, firesAfter, timeZoneFault } from '../domain/schedule/cron.ts';
+import { cronFault, timeZoneFault } from '../domain/schedule/cron.ts';
+import { firesAfter } from '../domain/schedule/fires.ts';
 import { MISFIRES, OVERLAPS } from '../domain/schedule/schedule.ts';
 import type { Issue } from '../domain/refusal.ts';
 import { findSchedule, listFires, listSchedules } from '../store/schedules.ts';

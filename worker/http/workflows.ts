@@ -1,4 +1,4 @@
-/** /api/workflows: drafts are saved as they are edited, versions are published and never change. Running them: executions.ts. */
+/** /api/workflows: drafts are saved as they are edited, versions are published and never change. Running them: executions.ts; what was published: workflow-versions.ts. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Issue } from '../domain/refusal.ts';
 import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
@@ -12,7 +12,6 @@ import {
   deleteWorkflow,
   findWorkflow,
   insertWorkflow,
-  listVersions,
   listWorkflows,
   publishDraft,
   saveDraft,
@@ -66,19 +65,8 @@ const summarySchema = z
   })
   .openapi('WorkflowSummary');
 
-const versionSchema = z
-  .object({
-    version: z.int(),
-    definitionHash: z.string(),
-    definition: definitionSchema,
-    note: z.string(),
-    author: z.string(),
-    createdAt: z.string(),
-  })
-  .openapi('WorkflowVersion');
-
 /** A workflow as it is answered: the draft's fields flat, beside what is known of it. */
-async function shown(db: Db, row: WorkflowRow) {
+export async function shown(db: Db, row: WorkflowRow) {
   const { draft, teamId, ...rest } = row;
   const { problems } = checkDefinition(draft, nodeKinds, evaluators);
   const { issues } = await needs(db, teamId, { workflowId: row.id, definition: draft });
@@ -114,6 +102,13 @@ export function requireRunnable(definition: Definition): void {
 
 export const noWorkflow = (id: string) =>
   new Refused({ reason: 'not_found', message: `There is no workflow "${id}".` });
+
+/** Somebody else saved in between. */
+export const draftConflict = ({ conflict }: { conflict: number }, known: number | undefined) =>
+  new Refused({
+    reason: 'conflict',
+    message: `The draft was saved by somebody else: it is at revision ${conflict}, not ${known}.`,
+  });
 
 export const workflows = newRoutes()
   .openapi(
@@ -204,10 +199,7 @@ export const workflows = newRoutes()
         return c.json(await shown(db, saved.value), 200);
       }
       if (saved.error === 'not_found') throw noWorkflow(id);
-      throw new Refused({
-        reason: 'conflict',
-        message: `The draft was saved by somebody else: it is at revision ${saved.error.conflict}, not ${draftRevision}.`,
-      });
+      throw draftConflict(saved.error, draftRevision);
     },
   )
   .openapi(
@@ -277,22 +269,5 @@ export const workflows = newRoutes()
         after: { publishedVersion: null },
       });
       return c.json({ workflowId: id }, 200);
-    },
-  )
-  .openapi(
-    createRoute({
-      method: 'get',
-      path: '/api/workflows/{id}/versions',
-      summary: 'Published versions, newest first',
-      request: { params: idParam, query: pageQuery },
-      responses: answers(200, 'One page.', pageOf(versionSchema)),
-    }),
-    async (c) => {
-      const { id } = c.req.valid('param');
-      const { limit, cursor } = c.req.valid('query');
-      const { db } = c.get('services');
-      const { teamId } = c.get('actor');
-      if (!(await findWorkflow(db, teamId, id))) throw noWorkflow(id);
-      return c.json(await listVersions(db, teamId, id, limit, cursor), 200);
     },
   );

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { providerContract } from '../../tests/contracts/provider.ts';
 import type { Connection, ForwardRequest, ProviderDeps } from '../domain/contracts/provider.ts';
 import { openai } from './openai.ts';
-import { retryAfterMs } from './transport/failure.ts';
+import { guardedFetch, retryAfterMs } from './transport/failure.ts';
 
 type Handler = (request: { body: string; message: IncomingMessage }, response: ServerResponse) => void;
 
@@ -193,6 +193,28 @@ describe('openai', () => {
     handler = (_, response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>');
     expect(await openai.test(connection(), deps)).toMatchObject({ ok: false, error: { status: 502 } });
+  });
+
+  it('does not wait for the text of an error that stalls, nor reads one without end', async () => {
+    vi.useFakeTimers();
+    try {
+      const said = (pull?: (body: ReadableStreamDefaultController<Uint8Array>) => void) =>
+        new Response(
+          new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('Slow down.')), pull }),
+          { status: 429 },
+        );
+      const stalled = guardedFetch(async () => said(() => {}), 'http://provider');
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect([(await stalled).status, await (await stalled).text()]).toEqual([429, 'Slow down.']);
+      const endless = await guardedFetch(
+        async () => said((body) => body.enqueue(new Uint8Array(10_000).fill(32))),
+        'http://provider',
+      );
+      expect((await endless.text()).length).toBe(16_384);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('reads Retry-After as seconds, milliseconds or a date', () => {

@@ -5,7 +5,16 @@ import { err, ok, type Result } from '../domain/result.ts';
 import { schedulesOf } from '../domain/schedule/schedule.ts';
 import type { Db } from '../services.ts';
 import { endSchedules, putSchedules } from './schedules.ts';
-import { definition, execution, webhook, workflow, workflowAlert, workflowVersion } from './schema.ts';
+import {
+  apiKey,
+  definition,
+  execution,
+  user,
+  webhook,
+  workflow,
+  workflowAlert,
+  workflowVersion,
+} from './schema.ts';
 import { sha256Of } from './sha256.ts';
 
 export type WorkflowRow = Omit<typeof workflow.$inferSelect, 'draft'> & { draft: Definition };
@@ -206,6 +215,9 @@ export async function listVersions(
       definitionHash: workflowVersion.definitionHash,
       note: workflowVersion.note,
       author: workflowVersion.author,
+      authorName: sql<string | null>`coalesce(
+        (select u.name from ${user} u where u.id = ${workflowVersion}.author),
+        (select k.name from ${apiKey} k where k.id = ${workflowVersion}.author and k.team_id = ${workflowVersion}.team_id))`,
       createdAt: workflowVersion.createdAt,
       definition: sql<Definition>`${definition.body}`.mapWith(
         (text: string) => JSON.parse(text) as Definition,

@@ -6,7 +6,7 @@ import type { PaidCallDeps } from './paid-call.ts';
 
 const RENEW_EVERY_MS = 15_000;
 export const DEFAULT_TIMEOUT_MS = 600_000;
-/** Models think for minutes before they write on; most providers send a sign of life meanwhile. */
+/** Of a stream or of an answer's body. Models think for minutes before they write on; most providers send a sign of life meanwhile. */
 export const DEFAULT_IDLE_TIMEOUT_MS = 300_000;
 
 /** `land` stops all of it. */
@@ -17,7 +17,7 @@ export interface Flight {
   cancel(): void;
   /** the first event is there: from now on only the deadline of the whole call and the silences within it count */
   answered(): void;
-  /** the next bytes of a stream are waited for, no longer than it may be silent. A pause for a slow caller is not its silence */
+  /** the next bytes of a stream or body are waited for, no longer than it may be silent. A pause for a slow caller is not its silence */
   listens(): void;
   heard(): void;
   /** for how long nothing came, when that ended the call; null when it did not */
@@ -83,3 +83,12 @@ export function begin({ request, judge }: Admitted, { timers, now }: PaidCallDep
     },
   };
 }
+
+/** What is said of a stream or an answer that was cut because nothing came; null when that was not the reason. */
+export function silence(flight: Flight, what: 'stream' | 'answer'): string | null {
+  const stalledMs = flight.stalledMs();
+  return stalledMs === null ? null : `The ${what} stalled: nothing came for ${stalledMs / 1000} s.`;
+}
+
+/** Whether the provider wrote on while nothing came is not known: such rows are found by this, to be checked against its bill. */
+export const flagsOf = (flight: Flight): string[] => (flight.stalledMs() === null ? [] : ['stalled']);

@@ -55,7 +55,7 @@ export interface PaidCallRequest {
   timeoutMs?: number;
   /** for the answer, a stream's first event; default: `timeoutMs` */
   answerWithinMs?: number;
-  /** a stream that has sent nothing for so long is cut; default 5 minutes */
+  /** a stream, or the body of an answer, that has sent nothing for so long is cut; default 5 minutes */
   idleTimeoutMs?: number;
 }
 

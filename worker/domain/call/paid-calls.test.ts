@@ -163,6 +163,18 @@ function budget(limitNanoUsd: number | null, more: Partial<Budget> = {}) {
   };
   books.putBudget(row, nowMs);
 }
+/** An answer whose headers are there and whose body comes when it is told to. */
+function silentBody(headers: Record<string, string>) {
+  let body!: ReadableStreamDefaultController<Uint8Array>;
+  const response = new Response(new ReadableStream({ start: (controller) => void (body = controller) }), {
+    headers,
+  });
+  return {
+    response,
+    say: (text: string) => body.enqueue(new TextEncoder().encode(text)),
+    end: () => body.close(),
+  };
+}
 /** What was booked, newest last, after everything in the background is done. */
 const booked = () => journal.entries.map(({ settlement }) => settlement);
 const totals = () => ({ spent: books.totals.totalNanoUsd, held: books.heldNanoUsd });
@@ -440,6 +452,59 @@ describe('a paid call', () => {
     });
     expect(cancelled).toBe(true);
     expect(booked()).toMatchObject([{ costNanoUsd: CEILING, flags: ['unconfirmed'] }]);
+  });
+
+  it.each([
+    ['at once', [], {}],
+    ['in the middle', ['{"choices":[{"mess'], {}],
+    ['short of its length', ['{"choices":[{"mess'], { 'content-length': '300' }],
+  ] as const)(
+    'whose answer stalls %s waits no longer than a stream may be silent, and is charged its worst case',
+    async (_, pieces, headers) => {
+      const { response, say } = silentBody(headers);
+      upstream = async () => ok(response);
+      const answer = call();
+      await settledTurn();
+      pieces.forEach(say);
+      await pass(299_999);
+      expect(booked()).toEqual([]);
+      await pass(1);
+      expect(await answer).toMatchObject({
+        ok: false,
+        error: {
+          status: 504,
+          failure: 'unknown',
+          message: 'The answer stalled: nothing came for 300 s.',
+          billed: { costNanoUsd: CEILING },
+        },
+      });
+      expect(booked()).toMatchObject([
+        {
+          status: 'failed',
+          costNanoUsd: CEILING,
+          flags: ['unconfirmed', 'stalled'],
+          error: expect.stringMatching(/stalled/),
+        },
+      ]);
+      expect(totals()).toEqual({ spent: CEILING, held: 0 });
+      expect(timers.filter((timer) => !timer.stopped)).toEqual([]);
+    },
+  );
+
+  it('whose answer sends signs of life is not stalled', async () => {
+    const { response, say, end } = silentBody({});
+    upstream = async () => ok(response);
+    const result = call({ idleTimeoutMs: 20_000 });
+    for (let n = 0; n < 5; n++) {
+      await pass(19_000);
+      say('\n');
+    }
+    say(await answer().text());
+    end();
+    expect(await result).toMatchObject({
+      ok: true,
+      value: { text: 'Hello you', receipt: { costNanoUsd: COST } },
+    });
   });
 
   it('that answers a bare word in a 200 is a failure', async () => {

@@ -3,7 +3,7 @@ import type { ForwardRequest, ProviderFailure, ReportedUsage } from '../contract
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
 import { admit, type Admitted } from './admission.ts';
-import { begin, type Flight } from './flight.ts';
+import { begin, flagsOf, silence, type Flight } from './flight.ts';
 import type { PaidAnswer, PaidCallDeps, PaidCallRequest, PaidCalls } from './paid-call.ts';
 import { paidStream } from './paid-stream.ts';
 import { shownHeaders } from './provider-headers.ts';
@@ -37,7 +37,7 @@ async function call(request: PaidCallRequest, deps: PaidCallDeps): Promise<Resul
   try {
     const sent = await send(admitted, flight, deps);
     if (!sent.ok) return await failed(admitted, { failure: sent.error, flight }, deps);
-    const whole = await wholeBody(sent.value, flight.signal);
+    const whole = await wholeBody(sent.value, flight);
     const { outcome, refusal, text, body } = await read(admitted, { body: whole, flight }, deps);
     const receipt = await settle(admitted, outcome, deps);
     if (refusal) return err(withBilled(refusal, receipt));
@@ -133,16 +133,16 @@ async function read(
     text: '',
   });
   if ('fault' in whole) {
-    // It had begun to answer: whatever it wrote is charged at its worst.
+    // It had begun to answer: whatever it wrote is charged at its worst. A provider writes an answer whole before it sends it, so that
+    // unlike with a stream what came tells nothing of what was written.
     return flight.cancelled()
       ? bad('The call was cancelled.', { status: 'cancelled', ending: { kind: 'unconfirmed' } }, 504)
       : bad(
           whole.fault === 'too_large'
             ? `The answer is larger than ${MAX_ANSWER_BYTES} bytes.`
-            : flight.signal.aborted
-              ? 'It did not answer in time.'
-              : 'The answer broke off.',
-          { status: 'failed', ending: { kind: 'unconfirmed' } },
+            : (silence(flight, 'answer') ??
+                (flight.signal.aborted ? 'It did not answer in time.' : 'The answer broke off.')),
+          { status: 'failed', ending: { kind: 'unconfirmed' }, flags: flagsOf(flight) },
           flight.signal.aborted ? 504 : 502,
         );
   }

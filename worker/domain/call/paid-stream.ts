@@ -7,14 +7,14 @@ import type { StreamReader } from '../contracts/provider.ts';
 import type { Refusal } from '../refusal.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Admitted } from './admission.ts';
-import type { Flight } from './flight.ts';
+import { flagsOf, silence, type Flight } from './flight.ts';
 import type { PaidCallDeps, PaidStream, PaidStreamEnd } from './paid-call.ts';
 import { eventsOf, upToFirstData, type ProviderEvents } from './provider-events.ts';
 import { shownHeaders } from './provider-headers.ts';
 import { NOT_BOOKED, settle, withBilled, type Outcome } from './settling.ts';
 import type { SseEvent } from './sse.ts';
 import { joined, toCaller, type Downstream } from './to-caller.ts';
-import { flagsOf, silence, unstarted } from './unstarted-stream.ts';
+import { unstarted } from './unstarted-stream.ts';
 
 interface Opened {
   response: Response;
@@ -162,7 +162,7 @@ async function outcomeOf(admitted: Admitted, { reader, source, flight, deps }: R
   const error =
     reader.error() ??
     source.fault() ??
-    silence(flight) ??
+    silence(flight, 'stream') ??
     (flight.signal.aborted ? 'It did not end in time.' : 'The stream broke off.');
   return { status: 'failed', ending, error, flags: flagsOf(flight) };
 }

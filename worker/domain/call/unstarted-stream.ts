@@ -1,6 +1,6 @@
 /** A stream that never began: why, and what it costs all the same. */
 import type { Admitted } from './admission.ts';
-import type { Flight } from './flight.ts';
+import { flagsOf, silence, type Flight } from './flight.ts';
 import type { PaidCallDeps } from './paid-call.ts';
 import type { ProviderEvents } from './provider-events.ts';
 import type { Ending, Outcome } from './settling.ts';
@@ -26,7 +26,7 @@ export async function unstarted(
   return {
     status: flight.cancelled() ? 'cancelled' : 'failed',
     ending: whole?.ending ?? endingOf(flight),
-    error: told ?? source.fault() ?? whole?.message ?? silence(flight) ?? noEvent(flight),
+    error: told ?? source.fault() ?? whole?.message ?? silence(flight, 'stream') ?? noEvent(flight),
     flags: flagsOf(flight),
   };
 }
@@ -78,12 +78,3 @@ const noEvent = (flight: Flight) =>
     : flight.signal.aborted
       ? 'It did not answer in time.'
       : 'The stream ended before it began.';
-
-/** What is said of a stream that was cut because nothing came; null when that was not the reason. */
-export function silence(flight: Flight): string | null {
-  const stalledMs = flight.stalledMs();
-  return stalledMs === null ? null : `The stream stalled: nothing came for ${stalledMs / 1000} s.`;
-}
-
-/** Whether the provider wrote on while nothing came is not known: such rows are found by this, to be checked against its bill. */
-export const flagsOf = (flight: Flight): string[] => (flight.stalledMs() === null ? [] : ['stalled']);

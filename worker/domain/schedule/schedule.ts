@@ -1,6 +1,7 @@
 /** Schedules: which of the fires that are due happen, and whether one may begin while the one before still runs (engine.md rule 14). */
 import type { Definition } from '../workflow/definition.ts';
-import { fireAfter, latestFires, type CronRule } from './cron.ts';
+import type { CronRule } from './cron.ts';
+import { fireAfter, latestFires } from './fires.ts';
 
 /** What becomes of fires that nobody was there for: none is made up, one for all of them, or the last few. */
 export const MISFIRES = ['skip', 'once', 'catch_up'] as const;

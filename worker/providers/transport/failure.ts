@@ -6,6 +6,10 @@ export { failureOfStatus as failureOf, neverArrived } from '../../domain/call/ar
 
 /** Longest error body kept for the caller. */
 const MAX_ERROR_CHARS = 16_384;
+/** Read no further: what is longer is no error's text. */
+const MAX_ERROR_BYTES = 4 * MAX_ERROR_CHARS;
+/** Its status is the word that counts; the text of an error is not waited for as an answer is. */
+const ERROR_TEXT_MS = 10_000;
 /** How long connecting waits for the list of models. */
 export const TEST_TIMEOUT_MS = 15_000;
 
@@ -18,8 +22,32 @@ export async function guardedFetch(
   const response = await send(url as string, { ...init, redirect: 'manual' });
   if (response.ok) return response;
   if (response.status < 400) throw new Redirected(response.status);
-  const body = (await response.text().catch(() => '')).slice(0, MAX_ERROR_CHARS);
+  const body = (await errorText(response)).slice(0, MAX_ERROR_CHARS);
   return new Response(body, { status: response.status, headers: response.headers });
+}
+
+/** What came of an error's body before it ended, broke off, grew too long or stalled. */
+async function errorText(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (!reader) return '';
+  const leave = () => void reader.cancel().catch(() => {});
+  const timer = setTimeout(leave, ERROR_TEXT_MS);
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for (let received = 0; received <= MAX_ERROR_BYTES;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      received += value.length;
+      text += decoder.decode(value, { stream: true });
+    }
+    leave();
+  } catch {
+    // it broke off
+  } finally {
+    clearTimeout(timer);
+  }
+  return text;
 }
 
 class Redirected extends Error {

@@ -329,6 +329,15 @@ export class WorkflowEditor {
     this.#autosave.resolved({ dirty: keep === 'mine' });
     if (keep === 'mine') void this.#autosave.flush();
   }
+  /** The server made the draft something else, and it is saved there already; undo goes back to what it was. */
+  takeOver({ flow, revision, issues }: Pick<EditorStart, 'flow' | 'revision' | 'issues'>): void {
+    this.#revision = revision;
+    this.#notice = null;
+    this.#history = record(this.#history, flow, { now: 0 });
+    this.#serverIssues = { for: flow, issues: placeIssues(flow, issues) };
+    this.#selection = new Set([...this.#selection].filter((id) => nodeById(flow, id)));
+    this.#autosave.resolved({ dirty: false });
+  }
   stop(): void {
     this.#autosave.stop();
   }

@@ -126,6 +126,25 @@ export class BuilderRuns {
     }
   }
 
+  /** Makes the draft what a version was; what was there can be brought back with Undo. */
+  async restore(version: number): Promise<ApiProblem | null> {
+    const { id, editor } = this.#around;
+    await editor.save();
+    const answer = await call<WorkflowAnswer>(`/api/workflows/${id}/versions/${version}/restore`, {
+      method: 'POST',
+      json: { draftRevision: editor.revision },
+    });
+    if (!answer.ok) return answer.problem;
+    editor.takeOver({
+      flow: definitionOf(answer.data),
+      revision: answer.data.draftRevision,
+      issues: answer.data.problems,
+    });
+    // the same as what is in use, when it is that version
+    if (version === this.#published) this.#publishedFlow = editor.flow;
+    return null;
+  }
+
   /** Somebody else saved meanwhile: keeps this draft over theirs, or theirs over this. */
   async resolveConflict(keep: 'mine' | 'theirs') {
     const { id, editor } = this.#around;
