@@ -76,6 +76,7 @@ export async function findTeam(db: Db, teamId: string) {
         name: true,
         timeZone: true,
         ledgerRetentionDays: true,
+        executionRetentionDays: true,
         onBudgetUnavailable: true,
         displayCurrency: true,
         createdAt: true,
@@ -87,7 +88,12 @@ export async function findTeam(db: Db, teamId: string) {
 /** What a team may change of itself. */
 export type TeamSettings = Pick<
   typeof organization.$inferSelect,
-  'name' | 'timeZone' | 'ledgerRetentionDays' | 'onBudgetUnavailable' | 'displayCurrency'
+  | 'name'
+  | 'timeZone'
+  | 'ledgerRetentionDays'
+  | 'executionRetentionDays'
+  | 'onBudgetUnavailable'
+  | 'displayCurrency'
 >;
 
 export const updateTeam = (db: Db, teamId: string, change: TeamSettings) =>
