@@ -35,7 +35,7 @@ const WORKERS = [
 const AT_ONCE = Math.max(2, availableParallelism() - 1);
 
 /** Journeys that mostly wait (for a second try, or for a hold to expire), the longest first: begun last, each would be waited for alone. */
-const LONG = ['alerts', 'engine-crash', 'engine-queue', 'kill9', 'hostile-provider', 'start'];
+const LONG = ['alerts', 'engine-crash', 'kill9', 'hostile-provider', 'engine-queue', 'start'];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification) => {
@@ -110,7 +110,7 @@ export default defineConfig({
           environment: 'node',
           include: ['tests/journeys/**/*.test.ts'],
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 240_000,
           // each file has a server, a port and a folder of its own, and mostly waits
           maxWorkers: 4,
           sequence: { groupOrder: 1 },

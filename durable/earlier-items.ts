@@ -26,7 +26,7 @@ export async function bringItems({ store, plan, deps, mapId, signal }: Bringing)
   for await (const frames of framesOf(earlier.items(mapsWithin(plan, mapId)))) {
     signal.throwIfAborted();
     const chosen = frames.map((rows) =>
-      keptIn(plan, scopeOfFrame(rows[0]!.frame), { earlier: rows, fromNodeId }),
+      keptIn(plan, scopeOfFrame(rows[0]!.frame), { earlier: rows, fromNodeId, completed: earlier.completed }),
     );
     const refs = new Map<EarlierItemNode, OutputRef>();
     for (const row of chosen.flatMap(({ kept }) => kept)) {

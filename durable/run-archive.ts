@@ -19,8 +19,10 @@ export async function* archiveLines(store: WorkflowRunStore, plan: Plan): AsyncG
 }
 
 function archived(store: WorkflowRunStore, plan: Plan, { outputPreview, ...row }: NodeRow): NodeRow {
-  const itemsHash = plan.nodes.get(row.nodeId)?.isMap ? store.itemsHash(row.frame, row.nodeId) : null;
-  const known = itemsHash === null ? row : { ...row, itemsHash };
+  const { itemsHash = null, ...items } = plan.nodes.get(row.nodeId)?.isMap
+    ? store.itemsOf(row.frame, row.nodeId)
+    : {};
+  const known = itemsHash === null ? row : { ...row, itemsHash, ...items };
   const whole = outputPreview === undefined ? null : store.whole(row.frame, row.nodeId);
   if (!whole) return known;
   return 'ref' in whole

@@ -5,7 +5,9 @@ import { ENDED } from '../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './workflow-run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
-/** A change waits this long for others to come with it, the next ones twice as long; a run that ends sooner is written once. Pages are told by themselves. */
+/** What people wait for - a pause, a question - is written after this long, as is the first change where somebody watches. */
+const SOON_MS = 300;
+/** Other changes of a run under way wait for more to come with them, each time twice as long; a run that ends sooner is written once. */
 const QUIET_MS = 2_000;
 const MOST_QUIET_MS = 8_000;
 const PUSH_MS = 100;
@@ -35,6 +37,9 @@ export class RunReporter {
   readonly #moved = new Map<string, { frame: string; node: string }>();
   #steps = 0;
   #quietMs = QUIET_MS;
+  #timerAtMs = 0;
+  /** did the first change have its time? */
+  #isAsked = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(
@@ -55,11 +60,29 @@ export class RunReporter {
 
   /** Something changed: told soon, together with what follows. */
   changed(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
-      void this.report();
-    }, this.#quietMs);
+    this.#reportIn(this.#store.run().status === 'running' && this.#isAsked ? this.#quietMs : SOON_MS);
     this.#pushSoon();
+  }
+
+  #reportIn(waitMs: number): void {
+    const atMs = this.#deps.now() + waitMs;
+    if (this.#timer !== null && this.#timerAtMs <= atMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      const isFirst = !this.#isAsked;
+      this.#isAsked = true;
+      if (isFirst && this.#store.run().status === 'running' && this.#isUnwatched())
+        return this.#reportIn(this.#quietMs);
+      if (!isFirst) this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
+      void this.report();
+    }, waitMs);
+  }
+
+  #isUnwatched(): boolean {
+    const teamId = this.#store.order()?.teamId ?? '';
+    return (unwatched.get(teamId) ?? 0) > this.#deps.now();
   }
 
   node(frame: string, node: string): void {
@@ -158,7 +181,7 @@ export class RunReporter {
     if (this.#pushTimer !== null) clearTimeout(this.#pushTimer);
     this.#pushTimer = null;
     const order = this.#store.order();
-    if (!order || (!always && (unwatched.get(order.teamId) ?? 0) > this.#deps.now())) return;
+    if (!order || (!always && this.#isUnwatched())) return;
     const nodes = [...this.#moved.values()].map(({ frame: key, node: nodeId }) => {
       const frame = this.#store.frame(key);
       const node = frame.nodes.get(nodeId);

@@ -315,18 +315,21 @@ export class WorkflowRunStore implements ProgressState {
         chunk,
       );
   }
-  /** What the items of a map are known by; null when there are none. */
-  itemsHash(frame: string, node: string): string | null {
+  /** What another run that takes over must know of a map: what its items are known by (null = it has none), and whether any failed. */
+  itemsOf(frame: string, node: string): { itemsHash: string | null; hasFailedItems?: boolean } {
     const rows = this.#sql.exec<Row>(
       'SELECT items FROM item WHERE frame = ? AND node = ? ORDER BY first',
       frame,
       node,
     );
-    return itemsHash(
+    const hash = itemsHash(
       (function* () {
         for (const row of rows) yield String(row.items);
       })(),
     );
+    const failed = `SELECT 1 FROM frame WHERE parent = ? AND scope = ? AND status = 'failed' LIMIT 1`;
+    const hasFailedItems = hash !== null && this.#all(failed, frame, node).length > 0;
+    return { itemsHash: hash, ...(hasFailedItems ? { hasFailedItems } : {}) };
   }
   item(frame: string, node: string, index: number): unknown {
     const kept = this.#chunk;
@@ -629,7 +632,7 @@ export class WorkflowRunStore implements ProgressState {
         output,
         ref: parse<OutputRef>(row.ref!),
         isLarge: row.in_parts === 1,
-        ...(isMap(nodeId) ? { itemsHash: this.itemsHash(frame, nodeId) } : {}),
+        ...(isMap(nodeId) ? this.itemsOf(frame, nodeId) : {}),
       });
       if (chars > LARGE_CHARS) break;
     }

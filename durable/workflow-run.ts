@@ -171,7 +171,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         nodeId,
         status,
         handle,
-        ...(planned.get(nodeId)?.isMap ? { itemsHash: this.#store.itemsHash(TOP, nodeId) } : {}),
+        ...(planned.get(nodeId)?.isMap ? this.#store.itemsOf(TOP, nodeId) : {}),
       }));
     }
 
@@ -320,6 +320,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { kept, resumed } = keptIn(planOf(definition, this.#deps.kinds), TOP, {
         earlier: await earlier.nodes(),
         fromNodeId: replay.fromNodeId,
+        completed: earlier.completed,
       });
       const nodes: KeptNode[] = [];
       for (const { nodeId, handle } of kept) {

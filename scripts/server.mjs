@@ -88,14 +88,13 @@ export async function startServer({
             .sort()
         : []) {
         if (applied.has(name)) continue;
-        const statements = readFileSync(join(folder, name), 'utf8')
-          .split('--> statement-breakpoint')
-          .map((sql) => sql.trim())
-          .filter(Boolean);
-        await db.batch([
-          ...statements.map((sql) => db.prepare(sql)),
-          db.prepare("INSERT INTO d1_migrations VALUES (?, datetime('now'))").bind(name),
-        ]);
+        // as one text: each statement handed over by itself crosses into the runtime, which took most of a first start
+        const statements = readFileSync(join(folder, name), 'utf8').replaceAll(
+          '--> statement-breakpoint',
+          '',
+        );
+        const kept = `INSERT INTO d1_migrations VALUES ('${name}', datetime('now'))`;
+        await db.batch([db.prepare(`${statements};\n${kept}`)]);
       }
     },
     /** one tick of the cron trigger: locally they never fire by themselves; '@start' once after a start (worker/cron/index.ts) */

@@ -10,7 +10,7 @@ import type { PromptDeps } from './nodes/prompt.ts';
 import { evaluators, nodeKinds, type NodeDeps } from './nodes/registry.ts';
 import { directMessages } from './notify-deps.ts';
 import type { Services } from './services.ts';
-import { archivedRun, isArchived, livingRun, putArchive } from './store/archive.ts';
+import { earlierRun, putArchive } from './store/archive.ts';
 import { calledRun, callWorkflow, cancelRun } from './store/called-runs.ts';
 import { mayReach } from './store/connections.ts';
 import { findDataSource, readRows } from './store/data-sources.ts';
@@ -55,12 +55,7 @@ export function runDeps(services: Services): RunDeps {
     readOutput: (key) => readLargeOutput(env.FILES, key),
     readOutputText: (key) => readLargeText(env.FILES, key),
     archive: (executionId, lines) => putArchive(env.FILES, executionId, lines),
-    async earlierRun(executionId) {
-      const archived = archivedRun(env.FILES, executionId);
-      const isGone = () => isArchived(db, executionId);
-      if (await isGone()) return archived;
-      return livingRun(runObject(env, executionId), { archived, isArchived: isGone });
-    },
+    earlierRun: (executionId) => earlierRun({ db, env }, executionId),
     calledRun: (executionId) => calledRun(services, executionId),
     tellCaller: (callerId, executionId) => runObject(env, callerId).called(executionId),
     cancelRun: (executionId) => cancelRun(services, executionId),

@@ -145,7 +145,8 @@ async function fill(page: Page): Promise<string> {
 const RULE = 'keeps the rules of accessibility in light and dark, and does not scroll sideways at 320 pixels';
 
 test.describe('every page', () => {
-  test.setTimeout(600_000);
+  // the two longest tests of all: not one after the other
+  test.describe.configure({ mode: 'parallel', timeout: 600_000 });
   test.use({ viewport: DESKTOP });
 
   test(`SHELL-2 empty, ${RULE}; it has a heading and a title of its own`, async ({ page }) => {

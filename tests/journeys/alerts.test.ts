@@ -67,7 +67,7 @@ async function workflowsMail(server: Started, mail: Awaited<ReturnType<typeof st
   const { headers, subject, bodies } = readMail(raw);
   expect(subject).toBe('Grüße an Ada');
   expect(headers['message-id']).toContain(both.node.output.id);
-  for (const { body } of bodies) expect(body).toMatch(/Hello Ada,(\n|<br>)it is done\./);
+  for (const { body } of bodies) expect(body).toMatch(/Hello Ada,(\r\n|\n|<br>)it is done\./);
   expect([busy.status, busy.node.attempts, busy.taken.length]).toEqual(['completed', 2, 1]);
   expect([refused.status, refused.taken]).toEqual(['failed', []]);
   expect(refused.error).toMatchObject({ reason: 'refused', message: expect.stringContaining('550') });

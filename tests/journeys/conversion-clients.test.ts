@@ -4,38 +4,23 @@
  * answered, its model, its usage and its price.
  */
 import Anthropic from '@anthropic-ai/sdk';
-import { ApiError, GoogleGenAI, Type, type Content } from '@google/genai';
+import { ApiError, Type, type Content } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { atRest } from './gateway-calls.ts';
-import { startScriptedUpstream, type Kind, type ScriptedUpstream } from './scripted-upstream.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { anthropicAt, googleAt, openaiAt, startScriptedGateway } from './scripted-gateway.ts';
+import type { Kind, ScriptedUpstream } from './scripted-upstream.ts';
+import { eventually, type Started } from './server.ts';
 import { CITY, talk, TOKENS } from './talking-upstream.ts';
 
-const folder = freshFolder();
 let server: Started;
 let upstream: ScriptedUpstream;
+let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  upstream = await startScriptedUpstream({ fine: talk });
-  server = await startServer({
-    port: await freePort(),
-    dataDir: folder.dataDir,
-    env: {
-      OPENAI_BASE_URL: `${upstream.url}/v1`,
-      OPENAI_API_KEY: 'sk-test',
-      ANTHROPIC_BASE_URL: upstream.url,
-      ANTHROPIC_API_KEY: 'sk-test',
-      GEMINI_BASE_URL: upstream.url,
-      GEMINI_API_KEY: 'sk-test',
-    },
-  });
+  ({ server, upstream, stop } = await startScriptedGateway({ fine: talk }));
 });
-afterAll(async () => {
-  await server.stop();
-  await upstream.close();
-  folder.remove();
-});
+afterAll(() => stop());
 
 /** What 40 input and 8 output tokens cost: gpt-4o-mini $0.15 and $0.60, Sonnet 4.5 $3 and $15, Gemini 2.5 Flash $0.30 and $2.50 per 1M. */
 const PROVIDERS = {
@@ -94,18 +79,9 @@ const caught = (work: Promise<unknown>): Promise<any> =>
   );
 const newestRun = async () => (await server.api('GET', '/api/runs?limit=1')).body.data[0];
 
-const openai = () =>
-  new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.apiKey, maxRetries: 0, fetch: noting });
-const anthropic = (headers = {}) =>
-  new Anthropic({
-    baseURL: server.url,
-    apiKey: server.apiKey,
-    maxRetries: 0,
-    fetch: noting,
-    defaultHeaders: headers,
-  });
-const google = (headers = {}) =>
-  new GoogleGenAI({ apiKey: server.apiKey, httpOptions: { baseUrl: server.url, headers, fetch: noting } });
+const openai = () => openaiAt(server, { fetch: noting });
+const anthropic = (headers = {}) => anthropicAt(server, { headers, fetch: noting });
+const google = (headers = {}) => googleAt(server, { headers, fetch: noting });
 
 describe.each(['anthropic', 'gemini'] as const)('the openai client in front of %s', (provider) => {
   const { model } = PROVIDERS[provider];

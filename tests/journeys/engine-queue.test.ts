@@ -66,7 +66,7 @@ describe('runs of a workflow that limits them', () => {
     const rows = await eventually(
       () => all(id),
       (found) => found.length === 1000 && found.every(({ status }) => ENDED.includes(status)),
-      280_000,
+      400_000,
     );
     expect(rows.filter(({ status }) => status !== 'completed')).toEqual([]);
     expect(outside.mostAtOnce()).toBeLessThanOrEqual(5);
@@ -85,5 +85,5 @@ describe('runs of a workflow that limits them', () => {
       expect(overtaken, `run ${run} overtook ${overtaken}`).toBeLessThan(5);
     }
     expect(most).toBeLessThanOrEqual(5);
-  }, 400_000);
+  }, 600_000);
 });

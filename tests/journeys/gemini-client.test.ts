@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { googleAt } from './scripted-gateway.ts';
 import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
 
 const folder = freshFolder();
@@ -45,7 +46,7 @@ beforeAll(async () => {
       GEMINI_API_KEY: 'AIza-test-key',
     },
   });
-  ai = new GoogleGenAI({ apiKey: server.apiKey, httpOptions: { baseUrl: server.url } });
+  ai = googleAt(server);
 });
 afterAll(async () => {
   await server.stop();

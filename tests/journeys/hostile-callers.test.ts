@@ -1,47 +1,25 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADDRESSES, ask, atRest, expectError } from './gateway-calls.ts';
-import {
-  goodBody,
-  goodStream,
-  KINDS,
-  startScriptedUpstream,
-  type Kind,
-  type ScriptedUpstream,
-} from './scripted-upstream.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { startScriptedGateway } from './scripted-gateway.ts';
+import { goodBody, goodStream, KINDS, type Kind, type ScriptedUpstream } from './scripted-upstream.ts';
+import { eventually, type Started } from './server.ts';
 
-const folder = freshFolder();
 let server: Started;
 let upstream: ScriptedUpstream;
+let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  upstream = await startScriptedUpstream({
+  ({ server, upstream, stop } = await startScriptedGateway({
     fine: ({ kind, stream }, response) =>
       stream
         ? void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(goodStream(kind))
         : void response
             .writeHead(200, { 'content-type': 'application/json', 'x-request-id': 'req_theirs' })
             .end(JSON.stringify(goodBody(kind))),
-  });
-  server = await startServer({
-    port: await freePort(),
-    dataDir: folder.dataDir,
-    env: {
-      OPENAI_BASE_URL: `${upstream.url}/v1`,
-      OPENAI_API_KEY: 'sk-test',
-      ANTHROPIC_BASE_URL: upstream.url,
-      ANTHROPIC_API_KEY: 'sk-test',
-      GEMINI_BASE_URL: upstream.url,
-      GEMINI_API_KEY: 'sk-test',
-    },
-  });
+  }));
 });
-afterAll(async () => {
-  await server.stop();
-  await upstream.close();
-  folder.remove();
-});
+afterAll(() => stop());
 
 const bodyOf = (kind: Kind) => JSON.stringify(ADDRESSES[kind].body);
 /** the address's own body with a text put in at its end */

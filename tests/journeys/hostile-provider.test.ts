@@ -1,18 +1,17 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADDRESSES, ask, atRest, expectError } from './gateway-calls.ts';
+import { startScriptedGateway } from './scripted-gateway.ts';
 import {
   errorBody,
   firstWords,
   goodBody,
   goodStream,
   KINDS,
-  startScriptedUpstream,
   type Kind,
   type Script,
-  type ScriptedUpstream,
 } from './scripted-upstream.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { eventually, type Started } from './server.ts';
 
 const STREAM = { 'content-type': 'text/event-stream' };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -130,30 +129,13 @@ const SCRIPTS: Record<string, Script> = {
   },
 };
 
-const folder = freshFolder();
 let server: Started;
-let upstream: ScriptedUpstream;
+let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  upstream = await startScriptedUpstream(SCRIPTS);
-  server = await startServer({
-    port: await freePort(),
-    dataDir: folder.dataDir,
-    env: {
-      OPENAI_BASE_URL: `${upstream.url}/v1`,
-      OPENAI_API_KEY: 'sk-test',
-      ANTHROPIC_BASE_URL: upstream.url,
-      ANTHROPIC_API_KEY: 'sk-test',
-      GEMINI_BASE_URL: upstream.url,
-      GEMINI_API_KEY: 'sk-test',
-    },
-  });
+  ({ server, stop } = await startScriptedGateway(SCRIPTS));
 });
-afterAll(async () => {
-  await server.stop();
-  await upstream.close();
-  folder.remove();
-});
+afterAll(() => stop());
 
 const STREAMING = KINDS.filter((kind) => kind !== 'embeddings');
 

@@ -6,33 +6,22 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import Anthropic from '@anthropic-ai/sdk';
-import { ApiError, GoogleGenAI, Type, type Content } from '@google/genai';
+import { ApiError, Type, type Content } from '@google/genai';
 import { APICallError, embed, embedMany, generateText, Output, stepCountIs, streamText, tool } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { startScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.ts';
-import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
+import { anthropicAt, googleAt, openaiAt, startScriptedGateway } from './scripted-gateway.ts';
+import type { ScriptedUpstream } from './scripted-upstream.ts';
+import { eventually, type Started } from './server.ts';
 import { CITY, talk, TOKENS } from './talking-upstream.ts';
 
-const folder = freshFolder();
 let server: Started;
 let upstream: ScriptedUpstream;
+let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  upstream = await startScriptedUpstream({ fine: talk });
-  server = await startServer({
-    port: await freePort(),
-    dataDir: folder.dataDir,
-    env: {
-      OPENAI_BASE_URL: `${upstream.url}/v1`,
-      OPENAI_API_KEY: 'sk-test',
-      ANTHROPIC_BASE_URL: upstream.url,
-      ANTHROPIC_API_KEY: 'sk-test',
-      GEMINI_BASE_URL: upstream.url,
-      GEMINI_API_KEY: 'sk-test',
-    },
-  });
+  ({ server, upstream, stop } = await startScriptedGateway({ fine: talk }));
   await server.api('POST', '/api/token-tracking/budget', {
     scope: { type: 'tag', id: 'empty' },
     window: 'total',
@@ -41,11 +30,7 @@ beforeAll(async () => {
     policy: 'block',
   });
 });
-afterAll(async () => {
-  await server.stop();
-  await upstream.close();
-  folder.remove();
-});
+afterAll(() => stop());
 
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
@@ -72,8 +57,7 @@ async function cancelledAfter(before: string | undefined) {
 }
 
 describe('the openai client', () => {
-  const client = (apiKey = server.apiKey) =>
-    new OpenAI({ baseURL: `${server.url}/v1`, apiKey, maxRetries: 0 });
+  const client = (apiKey = server.apiKey) => openaiAt(server, { apiKey });
   const model = 'gpt-4o-mini';
   const messages = [{ role: 'user' as const, content: 'Hello' }];
   const weather = {
@@ -228,7 +212,7 @@ describe('the openai client', () => {
 });
 
 describe('the Anthropic client', () => {
-  const client = (apiKey = server.apiKey) => new Anthropic({ baseURL: server.url, apiKey, maxRetries: 0 });
+  const client = (apiKey = server.apiKey) => anthropicAt(server, { apiKey });
   const model = 'claude-sonnet-4-5';
   const messages = [{ role: 'user' as const, content: 'Hello' }];
   const ask = { model, max_tokens: 200, messages };
@@ -317,8 +301,7 @@ describe('the Anthropic client', () => {
 });
 
 describe('the Gemini client', () => {
-  const client = (apiKey = server.apiKey, headers = {}) =>
-    new GoogleGenAI({ apiKey, httpOptions: { baseUrl: server.url, headers } });
+  const client = (apiKey = server.apiKey, headers = {}) => googleAt(server, { apiKey, headers });
   const model = 'gemini-2.5-flash';
   const weather = {
     functionDeclarations: [

@@ -1,5 +1,6 @@
 import OpenAI, { AuthenticationError, APIError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openaiAt } from './scripted-gateway.ts';
 import { eventually, freePort, freshFolder, startServer, type Started } from './server.ts';
 import { startUpstream, type Upstream } from './upstream.ts';
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
     dataDir: folder.dataDir,
     env: { OPENAI_BASE_URL: upstream.url, OPENAI_API_KEY: 'sk-test' },
   });
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.apiKey, maxRetries: 0 });
+  client = openaiAt(server);
 });
 afterAll(async () => {
   await server.stop();
@@ -105,11 +106,7 @@ describe('the official openai client with only base URL and key changed', () => 
 
   it('raises its own error classes', async () => {
     await expect(
-      new OpenAI({
-        baseURL: `${server.url}/v1`,
-        apiKey: 'pm_forged_0123456789abcdef0123',
-        maxRetries: 0,
-      }).models.list(),
+      openaiAt(server, { apiKey: 'pm_forged_0123456789abcdef0123' }).models.list(),
     ).rejects.toBeInstanceOf(AuthenticationError);
     await expect(
       client.chat.completions.create({ model: 'no-such-model', messages: [{ role: 'user', content: 'x' }] }),

@@ -67,7 +67,7 @@ export async function startServer(options: {
   child.stderr!.on('data', (chunk) => (log += chunk));
   const exited = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
   const apiKey = await new Promise<string>((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`not started in 100 s:\n${log}`)), 100_000);
+    const timer = setTimeout(() => fail(new Error(`not started in 200 s:\n${log}`)), 200_000);
     exited.then((code) => fail(new Error(`exited with ${code} before it was ready:\n${log}`)));
     child.stdout!.on('data', () => {
       const key = /demo API key: (pm_\S+)\n/.exec(log)?.[1];

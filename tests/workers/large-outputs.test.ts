@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, inject, it, vi } from 'vitest';
-import { archiveRuns, LIVING_DAYS } from '../../worker/cron/archive-runs.ts';
+import { archiveRuns } from '../../worker/cron/archive-runs.ts';
+import { LIVING_DAYS } from '../../worker/domain/workflow/run-time.ts';
 import { services } from '../../worker/services.ts';
 import { makeKey, makeTeam, type Fetch } from './fixtures.ts';
 import { edge, items, json, node, of, replay, run, start, until } from './running.ts';

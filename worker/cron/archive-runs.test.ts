@@ -5,7 +5,8 @@ import { makeTeam } from '../../tests/workers/fixtures.ts';
 import { ask, edge, json, node, of, run, start, until, type Answer } from '../../tests/workers/running.ts';
 import { services } from '../services.ts';
 import { archiveKey } from '../store/archive.ts';
-import { archiveRuns, LIVING_DAYS } from './archive-runs.ts';
+import { archiveRuns } from './archive-runs.ts';
+import { LIVING_DAYS } from '../domain/workflow/run-time.ts';
 
 const record = services(env);
 const later = { ...record, now: () => Date.now() + (LIVING_DAYS * 24 + 1) * 3_600_000 };

@@ -1,10 +1,9 @@
 /** Runs that ended a while ago leave their objects (engine.md rule 20): they go to R2, and the object is emptied. The index row and the outputs stay. */
+import { LIVING_DAYS } from '../domain/workflow/run-time.ts';
 import type { Services } from '../services.ts';
 import { markArchived, runsToArchive } from '../store/archive.ts';
 import { runObject } from '../store/run-object.ts';
 
-/** So long a run stands where it ran: looking at it is fastest there. */
-export const LIVING_DAYS = 7;
 const AT_ONCE = 100;
 const DAY_MS = 86_400_000;
 

@@ -8,6 +8,7 @@ import { sweepKeptAnswers } from '../store/idempotency.ts';
 import { fireSchedules } from './fire-schedules.ts';
 import { proveLedgers } from './prove-ledgers.ts';
 import { retainLedgers } from './retain-ledgers.ts';
+import { retainRuns } from './retain-runs.ts';
 import { sweepEvents } from '../store/webhooks.ts';
 import { bookUnbooked } from '../store/unbooked.ts';
 import { sweepExecutions, sweepLines, sweepOrphans } from './sweeper.ts';
@@ -36,6 +37,7 @@ export async function everyMinute(services: Services, { afterStart = false } = {
     watchSpend,
     proveLedgers,
     retainLedgers,
+    retainRuns,
     sweepCachedAnswers,
     sweepKeptAnswers,
     sweepEvents,

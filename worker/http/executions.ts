@@ -74,6 +74,8 @@ export const executionSchema = summarySchema
     /** the execution whose results it took over, and from which node on it ran anew */
     replayOf: z.string().nullable(),
     fromNodeId: z.string().nullable(),
+    /** when its steps and its input were removed, since the team keeps them no longer; null = they were not */
+    detailsRemovedAt: z.string().nullable(),
     /** why it is paused at a budget */
     refusal: refusalSchema.nullable(),
     /** `paused` by a person, or because all that is left only waits (it goes on by itself) */
@@ -98,9 +100,10 @@ export const noExecution = (id: string) =>
 function shown(row: ExecutionRow, view: RunView | null) {
   const { id, workflowId, version, trigger, createdAt, startedAt, endedAt, budgetNanoUsd } = row;
   const { inputTokens, outputTokens, costNanoUsd, parentExecutionId, replayOf, fromNodeId } = row;
+  const { detailsRemovedAt } = row;
   return {
     ...{ id, workflowId, version, trigger, createdAt, startedAt, endedAt, budgetNanoUsd },
-    ...{ inputTokens, outputTokens, costNanoUsd, parentExecutionId, replayOf, fromNodeId },
+    ...{ inputTokens, outputTokens, costNanoUsd, parentExecutionId, replayOf, fromNodeId, detailsRemovedAt },
     nodes: [],
     counts: {},
     nextCursor: null,

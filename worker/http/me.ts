@@ -12,6 +12,8 @@ export const teamSchema = z
     timeZone: z.string(),
     /** older ledger rows are removed (their sums stay); null = none are */
     ledgerRetentionDays: z.int().nullable(),
+    /** steps and inputs of older runs, and older dead letters, are removed (index rows, outputs and ledger stay); null = none are */
+    executionRetentionDays: z.int().nullable(),
     /** a call whose budget cannot be asked */
     onBudgetUnavailable: z.enum(['refuse', 'allow']),
     createdAt: z.iso.datetime(),

@@ -2,9 +2,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { definitionSchema, type Definition } from '../domain/workflow/definition.ts';
-import { aloneDefinition } from '../domain/workflow/replay.ts';
+import { aloneDefinition, isAllWell } from '../domain/workflow/replay.ts';
 import type { Pins } from '../domain/workflow/run.ts';
 import { ENDED, type ExecutionStatus } from '../domain/workflow/state.ts';
+import { earlierRun } from '../store/archive.ts';
 import { audit } from '../store/audit.ts';
 import { ALONE, findExecution, loadOrders, type ExecutionRow } from '../store/executions.ts';
 import { startRun } from '../store/start-run.ts';
@@ -48,6 +49,17 @@ const aloneBody = optionalJsonBody(
 
 const noNode = (id: string, path: string) =>
   new Refused({ reason: 'invalid', issues: [{ path, message: `there is no node "${id}"` }] });
+
+/** null = from what had failed. A run in which all went well has nothing to go on from. */
+async function beginningOf(
+  services: Parameters<typeof earlierRun>[0],
+  row: ExecutionRow,
+  { nodes }: Definition,
+): Promise<string | null> {
+  if (row.status !== 'completed') return null;
+  const earlier = await earlierRun(services, row.id);
+  return isAllWell(await earlier.nodes()) ? (nodes[0]?.id ?? null) : null;
+}
 
 /** The draft a run is gone on with: as a run of it would begin, given what the earlier one has. */
 async function draftFor(
@@ -99,13 +111,17 @@ export const replays = newRoutes()
           reason: 'conflict',
           message: 'It has not ended yet: cancel it, or wait for its end.',
         });
+      if (row.detailsRemovedAt !== null)
+        throw new Refused({
+          reason: 'conflict',
+          message: 'Its steps and its input were removed: the team keeps runs no longer than that.',
+        });
       const { alone } = order;
       const draft = version === 'draft' ? await draftFor(c, row, { alone, fromNodeId }) : null;
       const definition = draft?.definition ?? order.definition;
       if (fromNodeId !== undefined && !definition.nodes.some((node) => node.id === fromNodeId))
         throw noNode(fromNodeId, 'fromNodeId');
-      // a run in which all went well has nothing to go on from
-      const from = fromNodeId ?? (row.status === 'completed' ? definition.nodes[0]?.id : undefined) ?? null;
+      const from = fromNodeId ?? (await beginningOf(services, row, definition));
       const started = await startRun(services, {
         teamId: actor.teamId,
         workflowId: row.workflowId,

@@ -1,6 +1,7 @@
 /** /api/teams: the caller's teams. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { isTimeZone } from '../domain/budget/periods.ts';
+import { LIVING_DAYS } from '../domain/workflow/run-time.ts';
 import { audit, listAudit } from '../store/audit.ts';
 import { findTeam, insertTeam, updateTeam, type TeamSettings } from '../store/teams.ts';
 import { byCaller } from './audited.ts';
@@ -14,6 +15,8 @@ const settingsSchema = z.strictObject({
   timeZone,
   /** A reported run is remembered for 30 days by the object that books it: rows stay longer than that. */
   ledgerRetentionDays: z.int().min(31).max(3650).nullable(),
+  /** A run stands where it ran for 7 days. */
+  executionRetentionDays: z.int().min(LIVING_DAYS).max(3650).nullable(),
   onBudgetUnavailable: z.enum(['refuse', 'allow']),
 });
 const ownTeam = z.object({ id: z.string(), name: z.string(), role: roleSchema });

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { eq } from 'drizzle-orm';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeTeam } from '../../tests/workers/fixtures.ts';
 import { edge, json, node, start, until } from '../../tests/workers/running.ts';
 import { services } from '../services.ts';
@@ -8,7 +8,7 @@ import { deadLetter, execution } from '../store/schema.ts';
 import { hashDefinition } from '../store/workflows.ts';
 import { insertExecution } from '../store/executions.ts';
 import { definitionSchema } from '../domain/workflow/definition.ts';
-import { consume } from './index.ts';
+import { consume, CONSUMERS } from './index.ts';
 
 const record = services(env);
 
@@ -86,5 +86,58 @@ describe('a message that its queue gave up', () => {
       .from(deadLetter)
       .where(eq(deadLetter.subject, 'notices {"surprise":true}'));
     expect(rows).toMatchObject([{ teamId: null, kind: 'queue_message' }]);
+  });
+});
+
+describe('a message that fails again and again', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('is tried as often as its queue says, then it is a dead letter; replayed, it goes through', async () => {
+    const { fetch, teamId } = await makeTeam('editor');
+    const letters = async () => (await json(await fetch('/api/dead-letters'))).data;
+    const real = CONSUMERS.ledger!;
+    const attempts: number[] = [];
+    const cannot = {
+      ...record,
+      team: () => {
+        throw new Error('the object does not answer');
+      },
+    };
+    // the consumer and the queue are the real ones; only the waits between the attempts, six minutes together, are left out
+    vi.spyOn(CONSUMERS, 'ledger').mockImplementation(async (batch, services) => {
+      const mine = batch.messages.filter(({ body }) => (body as { teamId?: string }).teamId === teamId);
+      attempts.push(...mine.map((message) => message.attempts));
+      const hurried = batch.messages.map((message) => ({
+        ...{ id: message.id, body: message.body, attempts: message.attempts, timestamp: message.timestamp },
+        ack: () => message.ack(),
+        retry: () => message.retry(),
+      }));
+      const isMine = (message: { body: unknown }) => mine.some(({ body }) => body === message.body);
+      const part = (messages: unknown[]) =>
+        ({ queue: batch.queue, messages }) as unknown as MessageBatch<unknown>;
+      await real(part(hurried.filter(isMine)), cannot);
+      await real(part(hurried.filter((message) => !isMine(message))), services);
+    });
+    await env.LEDGER.send({ teamId });
+    await vi.waitFor(async () => expect(await letters()).toHaveLength(1), { timeout: 30_000, interval: 100 });
+    expect(attempts).toEqual(Array.from({ length: 11 }, (_, index) => index + 1));
+    const [letter] = await letters();
+    expect(letter).toMatchObject({
+      kind: 'queue_message',
+      subject: `ledger ${teamId}`,
+      reason: 'gave_up',
+      attempts: 1,
+      status: 'open',
+    });
+
+    vi.restoreAllMocks();
+    const through = vi.spyOn(CONSUMERS, 'ledger');
+    expect((await fetch(`/api/dead-letters/${letter.id}/replay`, { method: 'POST' })).status).toBe(200);
+    await vi.waitFor(() => {
+      const seen = through.mock.calls.flatMap(([batch]) => batch.messages.map(({ body }) => body));
+      expect(seen).toContainEqual({ teamId });
+    });
+    await Promise.all(through.mock.results.map(({ value }) => value as Promise<void>));
+    expect((await letters()).map(({ status }: { status: string }) => status)).toEqual(['replayed']);
   });
 });

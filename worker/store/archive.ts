@@ -16,6 +16,7 @@ import {
 import type { EarlierRun, NodePlace, RunObject, RunView, WholeOutput } from '../domain/workflow/run.ts';
 import type { Db } from '../services.ts';
 import { putPieces } from './put-pieces.ts';
+import { runObject } from './run-object.ts';
 import { execution } from './schema.ts';
 
 export const archiveKey = (executionId: string) => `executions/${executionId}/run.jsonl.gz`;
@@ -127,14 +128,38 @@ export async function archivedOutput(
   return null;
 }
 
-/** For a run that takes over from it. */
-export function archivedRun(files: R2Bucket, executionId: string): EarlierRun {
+/** What is said of a node to a run that takes over. */
+const earlierOf = ({ nodeId, status, handle, itemsHash, hasFailedItems }: NodeRow): EarlierNode => ({
+  nodeId,
+  status,
+  handle: handle ?? null,
+  ...(itemsHash ? { itemsHash } : {}),
+  ...(hasFailedItems ? { hasFailedItems } : {}),
+});
+
+/** An ended execution as one that takes over from it finds it, wherever it stands; `completed`: it ended well. */
+export async function earlierRun(
+  { db, env }: { db: Db; env: Pick<Env, 'FILES' | 'WORKFLOW_RUN'> },
+  executionId: string,
+): Promise<EarlierRun> {
+  const row = await db.query.execution.findFirst({
+    columns: { archivedAt: true, status: true },
+    where: eq(execution.id, executionId),
+  });
+  const completed = row?.status === 'completed';
+  const archived = { completed, ...archivedRun(env.FILES, executionId) };
+  if ((row?.archivedAt ?? null) !== null) return archived;
+  const isGone = () => isArchived(db, executionId);
+  return { completed, ...livingRun(runObject(env as Env, executionId), { archived, isArchived: isGone }) };
+}
+
+function archivedRun(files: R2Bucket, executionId: string): Omit<EarlierRun, 'completed'> {
   return {
     async nodes() {
       const nodes: EarlierNode[] = [];
-      for await (const { nodeId, status, handle = null, itemsHash, itemPath } of rowsOf(files, executionId)) {
-        if (itemPath) break;
-        nodes.push({ nodeId, status, handle, ...(itemsHash ? { itemsHash } : {}) });
+      for await (const row of rowsOf(files, executionId)) {
+        if (row.itemPath) break;
+        nodes.push(earlierOf(row));
       }
       return nodes;
     },
@@ -143,21 +168,12 @@ export function archivedRun(files: R2Bucket, executionId: string): EarlierRun {
       let page: EarlierItemNode[] = [];
       let chars = 0;
       for await (const row of rowsOf(files, executionId)) {
-        const { nodeId, frame, status, handle = null, itemsHash, itemPath } = row;
+        const { frame, status, itemPath } = row;
         if (!itemPath || !mapIds.some((id) => frameKey(id, itemPath) === frame)) continue;
         const whole = status === 'succeeded' ? wholeOf(row) : null;
         const output = whole && 'json' in whole ? whole.json : null;
         const ref = whole && 'ref' in whole ? whole.ref : null;
-        page.push({
-          nodeId,
-          frame,
-          status,
-          handle,
-          output,
-          ref,
-          isLarge: false,
-          ...(itemsHash ? { itemsHash } : {}),
-        });
+        page.push({ ...earlierOf(row), frame, output, ref, isLarge: false });
         chars += output?.length ?? 0;
         if (page.length < PAGE_ROWS && chars < PAGE_CHARS) continue;
         yield page;
@@ -170,10 +186,10 @@ export function archivedRun(files: R2Bucket, executionId: string): EarlierRun {
 }
 
 /** For a run that takes over from one that may be archived in the meantime. */
-export function livingRun(
+function livingRun(
   run: RunObject,
   { archived, isArchived }: { archived: EarlierRun; isArchived: () => Promise<boolean> },
-): EarlierRun {
+): Omit<EarlierRun, 'completed'> {
   return {
     async nodes() {
       const nodes = await run.topNodes();

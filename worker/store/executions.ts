@@ -182,7 +182,8 @@ export async function loadOrders(
       workflowId: row.workflowId,
       version: row.version,
       definition: pinned,
-      ...(row.trigger === ALONE
+      // what it was given may have been removed
+      ...(row.trigger === ALONE && input
         ? { input: (input as Alone).input ?? null, alone: input as Alone }
         : { input: input ?? null }),
       trigger: row.trigger,

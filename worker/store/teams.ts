@@ -76,6 +76,7 @@ export async function findTeam(db: Db, teamId: string) {
         name: true,
         timeZone: true,
         ledgerRetentionDays: true,
+        executionRetentionDays: true,
         onBudgetUnavailable: true,
         createdAt: true,
       },
@@ -86,7 +87,7 @@ export async function findTeam(db: Db, teamId: string) {
 /** What a team may change of itself. */
 export type TeamSettings = Pick<
   typeof organization.$inferSelect,
-  'name' | 'timeZone' | 'ledgerRetentionDays' | 'onBudgetUnavailable'
+  'name' | 'timeZone' | 'ledgerRetentionDays' | 'executionRetentionDays' | 'onBudgetUnavailable'
 >;
 
 export const updateTeam = (db: Db, teamId: string, change: TeamSettings) =>

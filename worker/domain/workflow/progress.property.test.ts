@@ -279,7 +279,11 @@ function replayed(spec: Graph, earlier: World, { from, losses }: { from: string 
   const kept = new Set<string>();
   const resumed = new Set<string>();
   for (const frame of earlier.state.frames()) {
-    const taken = keptIn(plan, frame.scope, { earlier: rowsOf(frame.key), fromNodeId: from });
+    const taken = keptIn(plan, frame.scope, {
+      earlier: rowsOf(frame.key),
+      fromNodeId: from,
+      completed: false,
+    });
     for (const { nodeId } of taken.resumed) resumed.add(`${frame.key}/${nodeId}`);
     for (const { nodeId, handle } of taken.kept) {
       kept.add(`${frame.key}/${nodeId}`);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { edge, KINDS, node, start } from '../../../tests/workflow-world.ts';
 import { definitionSchema } from './definition.ts';
 import { planOf, TOP } from './plan.ts';
-import { aloneDefinition, keptIn, mapsWithin } from './replay.ts';
+import { aloneDefinition, isAllWell, keptIn, mapsWithin } from './replay.ts';
 
 const inside = { parentId: 'm' };
 const definition = definitionSchema.parse({
@@ -53,10 +53,16 @@ const good = {
   no: 'skipped',
 };
 const kept = (statuses: Record<string, string>, from: string | null) =>
-  keptIn(plan, TOP, { earlier: ended(statuses), fromNodeId: from }).kept.map(({ nodeId }) => nodeId);
+  keptIn(plan, TOP, { earlier: ended(statuses), fromNodeId: from, completed: false }).kept.map(
+    ({ nodeId }) => nodeId,
+  );
 /** of one item of a map: what is kept, and maps whose items are looked at one by one */
 const inItem = (scope: string, statuses: Record<string, string>, from: string | null) => {
-  const { kept: results, resumed } = keptIn(plan, scope, { earlier: ended(statuses), fromNodeId: from });
+  const { kept: results, resumed } = keptIn(plan, scope, {
+    earlier: ended(statuses),
+    fromNodeId: from,
+    completed: false,
+  });
   return [results, resumed].map((nodes) => nodes.map(({ nodeId }) => nodeId));
 };
 
@@ -89,8 +95,9 @@ describe('what a replay takes over', () => {
 
   it('keeps the way that a decision took', () =>
     expect(
-      keptIn(plan, TOP, { earlier: ended(good), fromNodeId: 'm' }).kept.find(({ nodeId }) => nodeId === 'c')
-        ?.handle,
+      keptIn(plan, TOP, { earlier: ended(good), fromNodeId: 'm', completed: false }).kept.find(
+        ({ nodeId }) => nodeId === 'c',
+      )?.handle,
     ).toBe('true'));
 
   it('is nothing behind what had failed, whatever it begins with', () =>
@@ -141,6 +148,28 @@ describe('what a replay takes over inside a map', () => {
     expect(inItem('m', { x: 'succeeded', y: 'succeeded', n: 'failed' }, null)).toEqual([['x', 'y'], ['n']]);
     expect(inItem('m', { x: 'succeeded', y: 'failed', n: 'failed' }, null)).toEqual([['x'], []]);
     expect(mapsWithin(plan, 'm')).toEqual(['m', 'n']);
+  });
+});
+
+describe('items that failed while their map went on', () => {
+  const earlier = ended({ ...good, m: 'succeeded', end: 'succeeded' }).map((node) =>
+    node.nodeId === 'm' ? { ...node, hasFailedItems: true } : node,
+  );
+  const of = (completed: boolean, fromNodeId: string | null) => {
+    const { kept: results, resumed } = keptIn(plan, TOP, { earlier, fromNodeId, completed });
+    return [results, resumed].map((nodes) => nodes.map(({ nodeId }) => nodeId));
+  };
+  it('are what a replay of a completed run is for', () => {
+    expect(isAllWell(earlier)).toBe(false);
+    expect(of(true, null)).toEqual([['start', 'a', 'b', 'c', 'yes'], ['m']]);
+  });
+  it('stay as they are when a failed run goes on, or a node is named', () => {
+    expect(of(false, null)).toEqual([['start', 'a', 'b', 'c', 'yes', 'm', 'end'], []]);
+    expect(of(true, 'end')).toEqual([['start', 'a', 'b', 'c', 'yes', 'm'], []]);
+  });
+  it('are none where all went well', () => {
+    expect(isAllWell(ended(good))).toBe(true);
+    expect(isAllWell(ended({ ...good, b: 'failed' }))).toBe(false);
   });
 });
 

@@ -10,6 +10,8 @@ export interface EarlierNode {
   handle: string | null;
   /** of a map: what its items are known by; absent or null where they are not known */
   itemsHash?: string | null;
+  /** of a map: items of it failed, also where it went on all the same; absent = none did */
+  hasFailedItems?: boolean;
 }
 
 /** A node of an item of a map. */
@@ -28,6 +30,13 @@ export interface Kept<Node extends EarlierNode = EarlierNode> {
   resumed: Node[];
 }
 
+export interface Replayed<Node extends EarlierNode> {
+  earlier: readonly Node[];
+  fromNodeId: string | null;
+  /** did the earlier run end well? */
+  completed: boolean;
+}
+
 /**
  * What is kept of one scope: of the top, or of one item of a map. Kept is what succeeded and hangs on nothing that runs anew. Anew runs what
  * had not succeeded, what is begun with (`fromNodeId`) and all behind either; what was passed over is reckoned anew.
@@ -35,11 +44,14 @@ export interface Kept<Node extends EarlierNode = EarlierNode> {
  * A map that runs anew for its own sake, not for what stands before it, finds the items it had: a replay without `fromNodeId` runs again only
  * those that had not succeeded. One from a node inside the map runs that node and those behind it for all items: whoever names a node wants
  * it run, and whoever wants only the failed ones names none. Begun with the map itself, nothing of it is kept.
+ *
+ * A map that succeeded though items of it failed is kept, so that a failed run goes on from where it failed. Only of a run that `completed`
+ * all the same are those items what its replay is for.
  */
 export function keptIn<Node extends EarlierNode>(
   plan: Plan,
   scope: string,
-  { earlier, fromNodeId }: { earlier: readonly Node[]; fromNodeId: string | null },
+  { earlier, fromNodeId, completed }: Replayed<Node>,
 ): Kept<Node> {
   const before = new Map(earlier.map((node) => [node.nodeId, node]));
   const anew = new Set<string>();
@@ -50,7 +62,9 @@ export function keptIn<Node extends EarlierNode>(
     const { isMap, incoming } = plan.nodes.get(id)!;
     const node = before.get(id);
     const hangsOnNew = incoming.some(({ source }) => anew.has(source));
-    const isWell = node?.status === 'succeeded' || node?.status === 'skipped';
+    const isWell =
+      (node?.status === 'succeeded' || node?.status === 'skipped') &&
+      !(completed && fromNodeId === null && node.hasFailedItems);
     if (isWell && id !== from && !hangsOnNew) continue;
     anew.add(id);
     if (node && isMap && !hangsOnNew && id !== fromNodeId) resumed.push(node);
@@ -62,6 +76,10 @@ export function keptIn<Node extends EarlierNode>(
   );
   return { kept, resumed };
 }
+
+/** Did all go well, so that there is nothing to go on from? */
+export const isAllWell = (nodes: readonly EarlierNode[]): boolean =>
+  nodes.every(({ status, hasFailedItems }) => status !== 'failed' && !hasFailedItems);
 
 /** In a scope, the node itself or the map that it stands inside of; null where it stands elsewhere. */
 function standsFor(plan: Plan, scope: string, nodeId: string): string | null {

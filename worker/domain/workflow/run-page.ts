@@ -1,8 +1,13 @@
 /** A run as people see it, page by page: the top's nodes in their order, then the items' of every map. The same from the run's object and from the archive. */
 import type { NodeView, OutputRef, RunView } from './run.ts';
 
-/** `frame` tells items of nested maps apart. Only in an archive: what a map's items are known by, and the file of a large output. */
-export type NodeRow = NodeView & { frame: string; itemsHash?: string; outputRef?: OutputRef };
+/** `frame` tells items of nested maps apart. Only in an archive: what is known of a map's items (domain/workflow/replay.ts), and the file of a large output. */
+export type NodeRow = NodeView & {
+  frame: string;
+  itemsHash?: string;
+  hasFailedItems?: boolean;
+  outputRef?: OutputRef;
+};
 
 /** What is known of a run beside its rows. */
 export interface RunHead extends Omit<RunView, 'nodes' | 'nextCursor'> {
@@ -41,7 +46,9 @@ export function pageOfRun(
     ? []
     : unbegun.filter(({ nodeId }) => page.nodeId === undefined || page.nodeId === nodeId);
   const nodes = [
-    ...shown.map(({ frame: _frame, itemsHash: _hash, outputRef: _ref, ...node }) => node),
+    ...shown.map(
+      ({ frame: _frame, itemsHash: _hash, hasFailedItems: _failed, outputRef: _ref, ...node }) => node,
+    ),
     ...missing,
   ].sort((a, b) => {
     const [x, y] = [place(a), place(b)];

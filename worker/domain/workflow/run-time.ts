@@ -1,6 +1,9 @@
 /** A run's own time: it passes while the run goes, and stands still while it is paused or in the queue, which has a deadline of its own. */
 import type { RunState } from './state.ts';
 
+/** So long after its end a run stands where it ran: looking at it is fastest there. Then it is archived. */
+export const LIVING_DAYS = 7;
+
 export const DEFAULT_RUN_MS = 24 * 3_600_000;
 /** Nothing may wait for longer: no delay, no approval, no pause. */
 export const LONGEST_WAIT_MS = 30 * 24 * 3_600_000;

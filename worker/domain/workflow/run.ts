@@ -134,6 +134,8 @@ export interface OutputRef {
 export type WholeOutput = { json: string } | { ref: OutputRef };
 
 export interface EarlierRun {
+  /** did it end well? */
+  completed: boolean;
   /** how its outermost nodes ended */
   nodes(): Promise<EarlierNode[]>;
   /** nodes of all items of these maps, a page at a time, those of one item together. Throws when not all of them can be had */

@@ -79,6 +79,8 @@ export const organization = sqliteTable('organization', {
   plan: text('plan').notNull().default('enterprise'),
   /** ledger rows older than this are removed, their sum carried forward; null = kept for ever */
   ledgerRetentionDays: integer('ledger_retention_days'),
+  /** so long after its end a run's steps are kept, and a dead letter after its last failure; null = for ever */
+  executionRetentionDays: integer('execution_retention_days'),
   /** what becomes of a call whose budget cannot be asked: 'refuse' or 'allow' (booked later, flagged) */
   onBudgetUnavailable: text('on_budget_unavailable', { enum: ['refuse', 'allow'] })
     .notNull()

@@ -92,6 +92,8 @@ export const execution = sqliteTable(
     fromNodeId: text('from_node_id'),
     /** when the object was emptied; the run then stands in R2 (state.md) */
     archivedAt: time('archived_at'),
+    /** when its archive and its input were removed: only this row and its outputs are left */
+    detailsRemovedAt: time('details_removed_at'),
     /** of its time, how long no node ran or waited: what the engine itself took; null = not ended, or too many nodes to tell */
     engineMs: integer('engine_ms'),
     /** how many of its nodes wait for a person: approvals, and steps of which nobody knows whether they happened */
@@ -104,6 +106,9 @@ export const execution = sqliteTable(
     index('execution_ended')
       .on(t.endedAt)
       .where(sql`ended_at is not null`),
+    index('execution_retained')
+      .on(t.teamId, t.endedAt)
+      .where(sql`archived_at is not null and details_removed_at is null`),
     index('execution_line')
       .on(t.workflowId)
       .where(sql`ended_at is null and max_concurrent is not null`),

@@ -77,6 +77,8 @@ export interface Execution {
   /** the execution whose results it took over, and from which step on it ran anew */
   replayOf?: string | null;
   fromNodeId?: string | null;
+  /** when its steps were removed, since the team keeps them no longer */
+  detailsRemovedAt?: string | null;
   /** paused by a person, or because all that is left only waits */
   pausedFor?: 'person' | 'wait' | null;
   /** the 402 that paused it at a budget */
