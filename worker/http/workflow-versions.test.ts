@@ -41,16 +41,28 @@ describe('versions of a workflow', () => {
     ]);
     expect(data[0].authorName).toEqual(expect.any(String));
 
-    const answer = await restore(fetch, id, 1, { draftRevision: 3 });
+    const changed = async () => {
+      const [row] = (await json(await fetch('/api/workflows'))).data;
+      const { unpublishedChanges } = await json(await fetch(`/api/workflows/${id}`));
+      return [row.unpublishedChanges, unpublishedChanges];
+    };
+    expect(await changed()).toEqual([true, true]);
+    expect((await restore(fetch, id, 2, { draftRevision: 3 })).status).toBe(200);
+    expect(await changed()).toEqual([false, false]);
+    const answer = await restore(fetch, id, 1, { draftRevision: 4 });
     expect(answer.status).toBe(200);
-    expect(await json(answer)).toMatchObject({ ...flow('one'), draftRevision: 4, publishedVersion: 2 });
+    expect(await json(answer)).toMatchObject({
+      ...flow('one'),
+      draftRevision: 5,
+      publishedVersion: 2,
+      unpublishedChanges: true,
+    });
     expect(await json(await fetch(`/api/workflows/${id}`))).toMatchObject({ name: 'Says one' });
     const log = await db.select().from(auditLog).where(eq(auditLog.teamId, teamId));
-    expect(log.find(({ action }) => action === 'workflow.restore')).toMatchObject({
-      target: id,
-      before: { draftRevision: 3 },
-      after: { version: 1, draftRevision: 4 },
-    });
+    expect(log.filter(({ action }) => action === 'workflow.restore')).toMatchObject([
+      { target: id, before: { draftRevision: 3 }, after: { version: 2, draftRevision: 4 } },
+      { target: id, before: { draftRevision: 4 }, after: { version: 1, draftRevision: 5 } },
+    ]);
   });
 
   it('do not come back over a draft that somebody saved meanwhile, nor where they are not, nor for who may not', async () => {

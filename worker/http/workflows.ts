@@ -11,6 +11,7 @@ import { needsOf } from '../store/needs.ts';
 import {
   deleteWorkflow,
   findWorkflow,
+  hasUnpublishedChanges,
   insertWorkflow,
   listWorkflows,
   publishDraft,
@@ -34,6 +35,8 @@ export const workflowSchema = definitionSchema
     /** counts up with every save; send it back with PUT to be told (409) when somebody else saved in between */
     draftRevision: z.int(),
     publishedVersion: z.int().nullable(),
+    /** the draft is another one than the published version */
+    unpublishedChanges: z.boolean(),
     active: z.boolean(),
     /** what still keeps the draft from being published and run */
     problems: z.array(issueSchema),
@@ -49,6 +52,8 @@ const summarySchema = z
     description: z.string(),
     draftRevision: z.int(),
     publishedVersion: z.int().nullable(),
+    /** the draft is another one than the published version */
+    unpublishedChanges: z.boolean(),
     active: z.boolean(),
     nodeCount: z.int(),
     lastExecutionId: z.string().nullable(),
@@ -69,8 +74,11 @@ const summarySchema = z
 export async function shown(db: Db, row: WorkflowRow) {
   const { draft, teamId, ...rest } = row;
   const { problems } = checkDefinition(draft, nodeKinds, evaluators);
-  const { issues } = await needs(db, teamId, { workflowId: row.id, definition: draft });
-  return { ...rest, ...draft, problems: [...problems, ...issues] };
+  const [{ issues }, unpublishedChanges] = await Promise.all([
+    needs(db, teamId, { workflowId: row.id, definition: draft }),
+    hasUnpublishedChanges(db, row),
+  ]);
+  return { ...rest, unpublishedChanges, ...draft, problems: [...problems, ...issues] };
 }
 
 const needs = (db: Db, teamId: string, of: { workflowId: string | null; definition: Definition }) =>

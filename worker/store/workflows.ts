@@ -54,6 +54,17 @@ export async function findWorkflow(db: Db, teamId: string, id: string): Promise<
   return row ? typed(row) : null;
 }
 
+/** Is the draft another one than the published version? Compared as they are stored; false while nothing is published. */
+const isChanged = sql<boolean>`coalesce((select d.body <> ${workflow}.draft from ${workflowVersion} v
+  join ${definition} d on d.team_id = v.team_id and d.hash = v.definition_hash
+  where v.workflow_id = ${workflow}.id and v.version = ${workflow}.published_version), 0)`.mapWith(Boolean);
+
+export async function hasUnpublishedChanges(db: Db, { id, publishedVersion }: WorkflowRow): Promise<boolean> {
+  if (publishedVersion === null) return false;
+  const [row] = await db.select({ isChanged }).from(workflow).where(eq(workflow.id, id));
+  return row?.isChanged ?? false;
+}
+
 /** Newest first, each with its latest execution and what its runs cost, in all and since `monthStart`; `cursor` is the last id of the page before. */
 export async function listWorkflows(
   db: Db,
@@ -67,6 +78,7 @@ export async function listWorkflows(
       description: workflow.description,
       draftRevision: workflow.draftRevision,
       publishedVersion: workflow.publishedVersion,
+      unpublishedChanges: isChanged,
       active: workflow.active,
       nodeCount: sql<number>`json_array_length(${workflow.draft}, '$.nodes')`,
       lastExecutionId: sql<

@@ -8,6 +8,8 @@ export interface WorkflowRow {
   name: string;
   description: string;
   publishedVersion: number | null;
+  /** the draft is another one than the published version */
+  unpublishedChanges: boolean;
   draftRevision: number;
   nodeCount: number;
   trigger: string | null;

@@ -8,6 +8,7 @@ import { definitionOf, type WorkflowAnswer } from './workflow-answer.ts';
 interface Around {
   id: string;
   publishedVersion: number | null;
+  unpublishedChanges: boolean;
   editor: WorkflowEditor;
   /** who may not write runs the draft as it is stored */
   mayWrite: () => boolean;
@@ -24,25 +25,22 @@ export class BuilderRuns {
   /** the list of what keeps the draft from running is open */
   issuesShown = $state(false);
   #published = $state<number | null>(null);
+  /** what is published, as far as the draft was ever it on this page */
   #publishedFlow = $state.raw<unknown>(null);
   readonly #around: Around;
 
   constructor(around: Around) {
     this.#around = around;
     this.#published = around.publishedVersion;
+    if (!around.unpublishedChanges) this.#publishedFlow = around.editor.flow;
   }
 
   get published(): number | null {
     return this.#published;
   }
-  /** something was changed since the published version, as far as this page knows */
+  /** the draft is another one than the published version */
   get unpublished(): boolean {
-    const { editor } = this.#around;
-    return (
-      this.#published !== null &&
-      this.#publishedFlow !== editor.flow &&
-      (this.#publishedFlow !== null || editor.canUndo)
-    );
+    return this.#published !== null && this.#publishedFlow !== this.#around.editor.flow;
   }
 
   follow(executionId: string, known: Execution | null = null) {

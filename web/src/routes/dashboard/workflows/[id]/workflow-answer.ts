@@ -7,6 +7,8 @@ export interface WorkflowAnswer extends FlowDefinition {
   id: string;
   draftRevision: number;
   publishedVersion: number | null;
+  /** the draft is another one than the published version */
+  unpublishedChanges: boolean;
   problems: { path: string; message: string }[];
   updatedAt: string;
 }
