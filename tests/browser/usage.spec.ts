@@ -110,3 +110,24 @@ test('USE-5, USE-6, USE-7 days are those of the named zone, the figures are in t
   await spend(page, { inputTokens: 2_000 });
   await expect(page.getByTestId('kpi-spend')).toHaveAttribute('data-value', '0.009');
 });
+
+test('costs are shown in the currency of the team, marked and with their rate, and stay dollars beneath', async ({
+  page,
+}) => {
+  await signUp(page);
+  await spend(page, { inputTokens: 1_000_000 });
+  await open(page, '/settings/team', 'team');
+  const form = page.locator('form', { has: page.getByLabel('Show costs in') });
+  await form.getByLabel('Show costs in').selectOption('EUR');
+  await form.getByLabel('A dollar is, in EUR').fill('0,92x');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(form.getByText('Write what a dollar is in it')).toBeVisible();
+  await form.getByLabel('A dollar is, in EUR').fill('0,9231');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByTestId('display-currency')).toContainText('EUR, at 0.9231 a dollar');
+  await expect(async () => {
+    await open(page, '/dashboard/usage', 'usage');
+    await expect(page.getByTestId('kpi-spend')).toHaveText('≈ €2.77', { timeout: 1000 });
+  }).toPass();
+  await expect(page.getByTestId('kpi-spend')).toHaveAttribute('data-value', '3');
+});
