@@ -72,7 +72,7 @@ describe('versions of a workflow', () => {
     expect(await status(restore(fetch, id, 1, { draftRevision: 2 }))).toBe(409);
     expect(await status(restore(fetch, id, 3))).toBe(404);
     expect(await status(restore(fetch, 'wf_none', 1))).toBe(404);
-    expect(await status(restore(fetch, id, 'x'))).toBe(422);
+    expect(await status(restore(fetch, id, 'x'))).toBe(404);
     expect(await status(restore(fetch, id, 1, { surprise: 1 }))).toBe(422);
     const runner = await makeKey(teamId, 'runner');
     expect(await status(restore(runner.fetch, id, 1))).toBe(403);

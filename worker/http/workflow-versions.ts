@@ -19,7 +19,11 @@ const versionSchema = z
     createdAt: z.string(),
   })
   .openapi('WorkflowVersion');
-const versionParams = z.object({ id: z.string().max(64), version: z.coerce.number().int().min(1) });
+/** What is no number names no version either: 404 like any other that there is not. */
+const versionParams = idParam.extend({
+  version: z.string().max(16).openapi({ description: 'its number' }),
+});
+const numberOf = (version: string): number => (/^[1-9]\d{0,8}$/.test(version) ? Number(version) : 0);
 
 export const workflowVersions = newRoutes()
   .openapi(
@@ -50,16 +54,17 @@ export const workflowVersions = newRoutes()
       responses: answers(200, 'The workflow with its draft.', workflowSchema),
     }),
     async (c) => {
-      const { id, version } = c.req.valid('param');
+      const { id, version: named } = c.req.valid('param');
       const { draftRevision } = c.req.valid('json');
       const services = c.get('services');
       const { db } = services;
       const { teamId } = c.get('actor');
       const before = await findWorkflow(db, teamId, id);
       if (!before) throw noWorkflow(id);
+      const version = numberOf(named);
       const found = await findVersion(db, teamId, id, version);
       if (!found)
-        throw new Refused({ reason: 'not_found', message: `The workflow has no version ${version}.` });
+        throw new Refused({ reason: 'not_found', message: `The workflow has no version ${named}.` });
       // rules may have become stricter since
       requireSound(found.body);
       const at = new Date(services.now()).toISOString();
