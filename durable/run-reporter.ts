@@ -40,6 +40,8 @@ export class RunReporter {
   #timerAtMs = 0;
   /** did the first change have its time? */
   #isAsked = false;
+  /** is a question to a person still to be written? */
+  #isQuestion = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(
@@ -73,11 +75,20 @@ export class RunReporter {
       this.#timer = null;
       const isFirst = !this.#isAsked;
       this.#isAsked = true;
-      if (isFirst && this.#store.run().status === 'running' && this.#isUnwatched())
+      const isQuestion = this.#isQuestion;
+      this.#isQuestion = false;
+      if (isFirst && !isQuestion && this.#store.run().status === 'running' && this.#isUnwatched())
         return this.#reportIn(this.#quietMs);
       if (!isFirst) this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
       void this.report();
     }, waitMs);
+  }
+
+  #asks(frame: string, node: string): boolean {
+    const state = this.#store.frame(frame).nodes.get(node);
+    return (
+      state?.status === 'needs_review' || (state?.status === 'waiting' && state.wait?.for === 'approval')
+    );
   }
 
   #isUnwatched(): boolean {
@@ -91,6 +102,11 @@ export class RunReporter {
     this.#moved.delete(key);
     this.#moved.set(key, { frame, node });
     if (this.#moved.size > STEPS_AT_ONCE) this.#moved.delete(this.#moved.keys().next().value!);
+    // a question to a person stands in the index row soon, also while other branches run on
+    if (this.#asks(frame, node)) {
+      this.#isQuestion = true;
+      this.#reportIn(SOON_MS);
+    }
     this.#pushSoon();
   }
 

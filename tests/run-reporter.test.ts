@@ -17,6 +17,7 @@ function setUp({ isWatched }: { isWatched: boolean }) {
     deadlineMs: began + 1e6,
   };
   let isRecorded = false;
+  const nodes: Record<string, unknown> = {};
   const written: [atMs: number, status: string][] = [];
   const pushed: [atMs: number, status: string][] = [];
   const order = { executionId: 'exec_1', teamId: `team_${teams++}`, workflowId: 'wf_1', budgetNanoUsd: null };
@@ -30,6 +31,11 @@ function setUp({ isWatched }: { isWatched: boolean }) {
     questionCount: () => 0,
     stretches: () => [],
     counts: () => ({}),
+    frame: () =>
+      ({ path: [], nodes: new Map(Object.entries(nodes)) }) as unknown as ReturnType<
+        WorkflowRunStore['frame']
+      >,
+    nodeSpend: () => ({ inputTokens: 0, outputTokens: 0, costNanoUsd: 0 }),
   };
   const deps: Partial<RunDeps> = {
     now: () => Date.now(),
@@ -53,7 +59,7 @@ function setUp({ isWatched }: { isWatched: boolean }) {
     }
   };
   const times = (of: [number, string][]) => of.map(([atMs]) => atMs);
-  return { reporter, run, written, pushed, goOn, times };
+  return { reporter, run, nodes, written, pushed, goOn, times };
 }
 
 describe('what a run tells of itself', () => {
@@ -87,5 +93,18 @@ describe('what a run tells of itself', () => {
     reporter.changed();
     await vi.advanceTimersByTimeAsync(300);
     expect(written).toEqual([[1_300, 'paused']]);
+  });
+
+  it('is written within 300 ms when a step asks a person, also while other branches run on', async () => {
+    const { nodes, written, reporter, goOn } = setUp({ isWatched: false });
+    nodes.ask = { status: 'waiting', wait: { for: 'approval' } };
+    reporter.node('', 'ask');
+    await goOn(300);
+    expect(written).toEqual([[300, 'running']]);
+    nodes.send = { status: 'needs_review', wait: null };
+    await goOn(1_000);
+    reporter.node('', 'send');
+    await goOn(300);
+    expect(written.at(-1)).toEqual([1_600, 'running']);
   });
 });
