@@ -22,14 +22,14 @@ import type {
   WholeOutput,
 } from '../worker/domain/workflow/run.ts';
 import { ENDED, type ExecutionStatus, type RunState } from '../worker/domain/workflow/state.ts';
-import { bringItems, bringOutput } from './earlier-items.ts';
-import { gatheredPieces, gatheredText } from './gathered.ts';
-import { hashOfItems } from './items.ts';
-import { runNode } from './node-attempt.ts';
-import { RunReporter } from './run-reporter.ts';
-import { archiveLines } from './run-archive.ts';
-import { runView } from './run-view.ts';
-import { LARGE_CHARS, WorkflowRunStore } from './workflow-run.store.ts';
+import { bringItems, bringOutput } from './run/earlier-items.ts';
+import { gatheredPieces, gatheredText } from './run/gathered.ts';
+import { hashOfItems } from './run/items.ts';
+import { runNode } from './run/node-attempt.ts';
+import { RunReporter } from './run/run-reporter.ts';
+import { archiveLines } from './run/run-archive.ts';
+import { runView } from './run/run-view.ts';
+import { LARGE_CHARS, WorkflowRunStore } from './run/run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RunReporter } from '../durable/run-reporter.ts';
-import type { WorkflowRunStore } from '../durable/workflow-run.store.ts';
+import { RunReporter } from '../durable/run/run-reporter.ts';
+import type { WorkflowRunStore } from '../durable/run/run.store.ts';
 import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
 import type { ExecutionStatus } from '../worker/domain/workflow/state.ts';
 

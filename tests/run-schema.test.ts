@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import { NEWEST, VERSIONS } from '../durable/workflow-run.schema.ts';
+import { NEWEST, VERSIONS } from '../durable/run/run.schema.ts';
 
 /** Tables by their columns, indexes by what they index: how the text is broken and in which order columns came is no matter. */
 function shapeOf(...sqls: readonly string[]) {

@@ -1,8 +1,8 @@
 /** Brings over what an earlier run gave in the items of a map, page by page: never all of it in memory or in one message. Safe to run twice. */
-import { pathOf, scopeOfFrame, type Plan } from '../worker/domain/workflow/plan.ts';
-import { keptIn, mapsWithin, type EarlierItemNode } from '../worker/domain/workflow/replay.ts';
-import type { OutputPlace, OutputRef, RunDeps, WholeOutput } from '../worker/domain/workflow/run.ts';
-import type { WorkflowRunStore } from './workflow-run.store.ts';
+import { pathOf, scopeOfFrame, type Plan } from '../../worker/domain/workflow/plan.ts';
+import { keptIn, mapsWithin, type EarlierItemNode } from '../../worker/domain/workflow/replay.ts';
+import type { OutputPlace, OutputRef, RunDeps, WholeOutput } from '../../worker/domain/workflow/run.ts';
+import type { WorkflowRunStore } from './run.store.ts';
 
 /** What is longer is no row. */
 const MOST_INLINE_CHARS = 500_000;

@@ -1,9 +1,9 @@
 /** What is known of a living run, and one page of its rows (domain/workflow/run-page.ts puts them in order). */
-import { type Plan } from '../worker/domain/workflow/plan.ts';
-import type { NodeView, RunView } from '../worker/domain/workflow/run.ts';
-import { cursorOf, pageOfRun, type PageAsk, type RunHead } from '../worker/domain/workflow/run-page.ts';
-import { ENDED } from '../worker/domain/workflow/state.ts';
-import type { WorkflowRunStore } from './workflow-run.store.ts';
+import { type Plan } from '../../worker/domain/workflow/plan.ts';
+import type { NodeView, RunView } from '../../worker/domain/workflow/run.ts';
+import { cursorOf, pageOfRun, type PageAsk, type RunHead } from '../../worker/domain/workflow/run-page.ts';
+import { ENDED } from '../../worker/domain/workflow/state.ts';
+import type { WorkflowRunStore } from './run.store.ts';
 
 export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
   const run = store.run();

@@ -1,14 +1,14 @@
 /** The rows of one run: what the state machine keeps, beside outputs, items and what is still to be told to D1. Described in docs/state.md. */
-import type { NodeSpend } from '../worker/domain/contracts/node.ts';
-import type { Stretch } from '../worker/domain/workflow/engine-time.ts';
-import type { EarlierItemNode } from '../worker/domain/workflow/replay.ts';
+import type { NodeSpend } from '../../worker/domain/contracts/node.ts';
+import type { Stretch } from '../../worker/domain/workflow/engine-time.ts';
+import type { EarlierItemNode } from '../../worker/domain/workflow/replay.ts';
 import type {
   NodeView,
   OutputRef,
   RunOrder,
   StoredOutput,
   WholeOutput,
-} from '../worker/domain/workflow/run.ts';
+} from '../../worker/domain/workflow/run.ts';
 import type {
   FrameState,
   MapState,
@@ -17,12 +17,12 @@ import type {
   NodeWait,
   ProgressState,
   RunState,
-} from '../worker/domain/workflow/state.ts';
+} from '../../worker/domain/workflow/state.ts';
 import { itemChunks, itemsHash } from './items.ts';
 import { KeptItemsStore } from './kept-items.store.ts';
-import { PAGE_CHARS, type NodeRow, type RowPage } from '../worker/domain/workflow/run-page.ts';
-import { migrate } from './migrate.ts';
-import { NEWEST, VERSIONS } from './workflow-run.schema.ts';
+import { PAGE_CHARS, type NodeRow, type RowPage } from '../../worker/domain/workflow/run-page.ts';
+import { migrate } from '../migrate.ts';
+import { NEWEST, VERSIONS } from './run.schema.ts';
 
 /** A row holds 2 MB; what is longer than this many characters stands in parts. */
 const PART_CHARS = 500_000;

@@ -1,9 +1,9 @@
 /** What a run tells the others: its index row and outputs to D1, its steps to the team's open pages. Neither can stop the run. */
-import { uncoveredMs } from '../worker/domain/workflow/engine-time.ts';
-import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
-import { ENDED } from '../worker/domain/workflow/state.ts';
-import type { WorkflowRunStore } from './workflow-run.store.ts';
-import { logLine } from '../worker/domain/log-line.ts';
+import { uncoveredMs } from '../../worker/domain/workflow/engine-time.ts';
+import type { RunDeps, RunRecord } from '../../worker/domain/workflow/run.ts';
+import { ENDED } from '../../worker/domain/workflow/state.ts';
+import type { WorkflowRunStore } from './run.store.ts';
+import { logLine } from '../../worker/domain/log-line.ts';
 
 /** What people wait for - a pause, a question - is written after this long, as is the first change where somebody watches. */
 const SOON_MS = 300;

@@ -2,9 +2,9 @@
  * What an earlier run gave in items of a map that are not begun yet, in the object of the run that takes over from it: rows that move into an
  * item's frame when its turn comes. The table is made only there, so that no other run pays for it. Described in docs/state.md.
  */
-import { pathOf } from '../worker/domain/workflow/plan.ts';
-import type { OutputRef } from '../worker/domain/workflow/run.ts';
-import { keptNode, type FrameState } from '../worker/domain/workflow/state.ts';
+import { pathOf } from '../../worker/domain/workflow/plan.ts';
+import type { OutputRef } from '../../worker/domain/workflow/run.ts';
+import { keptNode, type FrameState } from '../../worker/domain/workflow/state.ts';
 
 /** `marks` = null: a result. Else a map: `may` find items of the earlier run, or `does`, since they are the same. */
 const TABLE = `CREATE TABLE IF NOT EXISTS kept (

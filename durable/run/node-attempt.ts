@@ -1,13 +1,13 @@
 /** One attempt at one node: its scope put together, its config rendered and parsed by the kind's own schema, then run. */
-import type { NodeFailure, NodeOutcome } from '../worker/domain/contracts/node.ts';
-import { err, ok, type Result } from '../worker/domain/result.ts';
-import { firstAttempt } from '../worker/domain/routing/attempt-number.ts';
-import { hasTemplate, renderConfig } from '../worker/domain/workflow/expression.ts';
-import { TOP, type Plan } from '../worker/domain/workflow/plan.ts';
-import { liveEdges } from '../worker/domain/workflow/readiness.ts';
-import { neededBy, type Needed } from '../worker/domain/workflow/references.ts';
-import type { RunDeps } from '../worker/domain/workflow/run.ts';
-import type { WorkflowRunStore } from './workflow-run.store.ts';
+import type { NodeFailure, NodeOutcome } from '../../worker/domain/contracts/node.ts';
+import { err, ok, type Result } from '../../worker/domain/result.ts';
+import { firstAttempt } from '../../worker/domain/routing/attempt-number.ts';
+import { hasTemplate, renderConfig } from '../../worker/domain/workflow/expression.ts';
+import { TOP, type Plan } from '../../worker/domain/workflow/plan.ts';
+import { liveEdges } from '../../worker/domain/workflow/readiness.ts';
+import { neededBy, type Needed } from '../../worker/domain/workflow/references.ts';
+import type { RunDeps } from '../../worker/domain/workflow/run.ts';
+import type { WorkflowRunStore } from './run.store.ts';
 
 const MAX_STORED_CHARS = 1_000_000;
 /** What is brought to one node of large outputs: an object has 128 MB of memory, and JSON takes several times its text there. */

@@ -1,5 +1,5 @@
 /** The results of a map's items, in their order, as the map's own output (JSON): whole when that is small, else piece by piece. */
-import { LARGE_CHARS, type WorkflowRunStore } from './workflow-run.store.ts';
+import { LARGE_CHARS, type WorkflowRunStore } from './run.store.ts';
 
 interface Place {
   frame: string;

@@ -1,8 +1,8 @@
 /** A run as lines of text, for its archive: what is known of it, then its rows with whole outputs (or the files of the large ones), a page at a time. */
-import type { Plan } from '../worker/domain/workflow/plan.ts';
-import type { NodeRow } from '../worker/domain/workflow/run-page.ts';
+import type { Plan } from '../../worker/domain/workflow/plan.ts';
+import type { NodeRow } from '../../worker/domain/workflow/run-page.ts';
 import { runHead } from './run-view.ts';
-import type { WorkflowRunStore } from './workflow-run.store.ts';
+import type { WorkflowRunStore } from './run.store.ts';
 
 const AT_ONCE = 200;
 
