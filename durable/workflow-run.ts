@@ -29,7 +29,8 @@ import { runNode } from './run/node-attempt.ts';
 import { RunReporter } from './run/run-reporter.ts';
 import { archiveLines } from './run/run-archive.ts';
 import { runView } from './run/run-view.ts';
-import { LARGE_CHARS, WorkflowRunStore } from './run/run.store.ts';
+import { LARGE_CHARS } from './run/outputs.store.ts';
+import { WorkflowRunStore } from './run/run.store.ts';
 import { logLine } from '../worker/domain/log-line.ts';
 
 /** While anything runs, the alarm comes at least this often: what is lost with a server is found by it. */
@@ -101,13 +102,13 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async view(page: { nodeId?: string; limit: number; cursor?: string }): Promise<RunView | null> {
       if (!this.#store.order()) return null;
       // who sees the end here finds index row and outputs written; who sees that money is missing and tops up finds the run waiting
-      const { status } = this.#store.run();
+      const { status } = this.#store.state.run();
       if (ENDED.includes(status) || status === 'paused_budget') await this.#reporter.report();
       return runView(this.#store, this.#machine().plan, page);
     }
 
     async questions(limit: number): Promise<NodeView[]> {
-      return this.#store.order() ? this.#store.questions(limit) : [];
+      return this.#store.order() ? this.#store.steps.questions(limit) : [];
     }
 
     async cancel(order: RunOrder) {
@@ -140,7 +141,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       return this.#decide(
         at,
         (progress, nowMs, place) => progress.decided(nowMs, place, decision),
-        ({ frame, node }) => decision === 'done' && this.#store.putOutput(frame, node, output ?? null),
+        ({ frame, node }) => decision === 'done' && this.#store.outputs.put(frame, node, output ?? null),
       );
     }
 
@@ -167,11 +168,11 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async topNodes(): Promise<EarlierNode[]> {
       if (!this.#store.order()) return [];
       const { nodes: planned } = this.#machine().plan;
-      return [...this.#store.frame(TOP).nodes].map(([nodeId, { status, handle }]) => ({
+      return [...this.#store.state.frame(TOP).nodes].map(([nodeId, { status, handle }]) => ({
         nodeId,
         status,
         handle,
-        ...(planned.get(nodeId)?.isMap ? this.#store.itemsOf(TOP, nodeId) : {}),
+        ...(planned.get(nodeId)?.isMap ? this.#store.items.known(TOP, nodeId) : {}),
       }));
     }
 
@@ -180,7 +181,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { nodes: planned } = this.#machine().plan;
       let [scope, frame, node] =
         after === null ? [mapIds[0]!, '', ''] : (JSON.parse(after) as [string, string, string]);
-      const nodes: EarlierItemNode[] = this.#store.itemNodes(
+      const nodes: EarlierItemNode[] = this.#store.items.nodes(
         scope,
         [frame, node],
         (id) => planned.get(id)?.isMap === true,
@@ -196,7 +197,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const frame = this.#frameOf({ nodeId, itemPath });
       // the top has no items
       if (frame === null || (frame === TOP) !== (itemPath.length === 0)) return null;
-      const whole = this.#store.whole(frame, nodeId);
+      const whole = this.#store.outputs.whole(frame, nodeId);
       if (!whole || 'ref' in whole || whole.json.length <= LARGE_CHARS) return whole;
       // too large for a message
       return { ref: await this.#offloadOne({ frame, node: nodeId }, whole.json) };
@@ -207,18 +208,22 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const plan = this.#machine().plan.nodes.get(nodeId);
       if (!plan) return null;
       const frame = frameKey(plan.scope, itemPath);
-      return this.#store.hasFrame(frame) ? frame : null;
+      return this.#store.state.hasFrame(frame) ? frame : null;
     }
 
     async archive(): Promise<'archived' | 'not_ended' | 'nothing'> {
       const order = this.#store.order();
       if (!order) return 'nothing';
-      const { status } = this.#store.run();
+      const { status } = this.#store.state.run();
       const isOver = ENDED.includes(status) && status !== 'needs_review';
-      if (!isOver || !this.#store.isRecorded() || this.#live.size > 0) return 'not_ended';
-      for (let places = this.#store.largePlaces(20); places.length > 0; places = this.#store.largePlaces(20))
+      if (!isOver || !this.#store.outbox.isRecorded() || this.#live.size > 0) return 'not_ended';
+      for (
+        let places = this.#store.outputs.largePlaces(20);
+        places.length > 0;
+        places = this.#store.outputs.largePlaces(20)
+      )
         for (const place of places)
-          await this.#offloadOne(place, this.#store.largeText(place.frame, place.node)!);
+          await this.#offloadOne(place, this.#store.outputs.largeText(place.frame, place.node)!);
       await this.#deps.archive(order.executionId, archiveLines(this.#store, this.#machine().plan));
       return 'archived';
     }
@@ -235,8 +240,8 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     async called(executionId: string): Promise<void> {
       if (!this.#store.order()) return;
-      for (const { frame, node } of this.#store.nodesIn('waiting')) {
-        const wait = this.#store.frame(frame).nodes.get(node)?.wait;
+      for (const { frame, node } of this.#store.state.nodesIn('waiting')) {
+        const wait = this.#store.state.frame(frame).nodes.get(node)?.wait;
         if (wait?.for === 'workflow' && wait.executionId === executionId)
           await this.#look({ frame, node, executionId });
       }
@@ -252,7 +257,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async alarm(): Promise<void> {
       try {
         this.#alarmAtMs = null;
-        if (!this.#store.order() || (this.#machine().nextDueMs() === null && this.#store.isRecorded()))
+        if (!this.#store.order() || (this.#machine().nextDueMs() === null && this.#store.outbox.isRecorded()))
           return;
         await this.ctx.storage.setAlarm(this.#deps.now() + HEARTBEAT_MS);
         this.#alarmAtMs = this.#deps.now() + HEARTBEAT_MS;
@@ -275,7 +280,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     #machine(): Progress {
       this.#progress ??= new Progress(
         planOf(this.#store.order()!.definition, this.#deps.kinds),
-        this.#store,
+        this.#store.state,
         {
           token: () => this.#deps.token(),
           dice: () => this.#deps.dice(),
@@ -298,7 +303,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const handles = kept.map(({ nodeId, handle }): [string, string | null] => [nodeId, handle]);
       const commands = progress.start(nowMs, { ...startOptions(order, nowMs), kept: handles });
       for (const { nodeId, output } of kept)
-        if (this.#store.putWhole(TOP, nodeId, output)) this.#large.push({ frame: TOP, node: nodeId });
+        if (this.#store.outputs.putWhole(TOP, nodeId, output)) this.#large.push({ frame: TOP, node: nodeId });
       for (const { nodeId, itemsHash } of resumed)
         if (itemsHash) this.#store.kept.mayResume(TOP, nodeId, itemsHash);
       return commands;
@@ -333,7 +338,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     /** What a report says of the slot. Renewing is no change that others are told of. */
     #slotIs(untilMs: number | null): void {
-      const known = this.#store.run().slotUntilMs;
+      const known = this.#store.state.run().slotUntilMs;
       if (typeof known !== 'number') return;
       if (untilMs === null) this.#change((progress, nowMs) => progress.renewed(nowMs, null));
       else if (untilMs - known > RENEWED_MS)
@@ -347,7 +352,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       this.#change((progress, nowMs) => {
         const started = this.#started(order, taken, { progress, nowMs });
         const after = event(progress, nowMs) ?? [];
-        return ENDED.includes(this.#store.run().status) ? after : [...started, ...after];
+        return ENDED.includes(this.#store.state.run().status) ? after : [...started, ...after];
       }, order);
     }
 
@@ -398,7 +403,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     /** Large outputs, once they are safe here, move to R2; one that does not get there stays and is there all the same. */
     async #offload(): Promise<void> {
       for (const place of this.#large.splice(0)) {
-        const text = this.#store.order() && this.#store.largeText(place.frame, place.node);
+        const text = this.#store.order() && this.#store.outputs.largeText(place.frame, place.node);
         if (!text) continue;
         await this.#offloadOne(place, text).catch((error: unknown) => {
           const { node } = place;
@@ -410,13 +415,13 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async #offloadOne({ frame, node }: Place, text: string): Promise<OutputRef> {
       const { executionId } = this.#store.order()!;
       const ref = await this.#deps.putOutput({ executionId, nodeId: node, itemPath: pathOf(frame) }, text);
-      const isSame = this.#store.order() !== null && this.#store.largeText(frame, node) === text;
-      if (isSame) this.#store.transaction(() => this.#store.putRef(frame, node, ref));
+      const isSame = this.#store.order() !== null && this.#store.outputs.largeText(frame, node) === text;
+      if (isSame) this.#store.transaction(() => this.#store.outputs.putRef(frame, node, ref));
       return ref;
     }
 
     #keepOutput(frame: string, node: string, output: unknown): void {
-      if (this.#store.putOutput(frame, node, output)) this.#large.push({ frame, node });
+      if (this.#store.outputs.put(frame, node, output)) this.#large.push({ frame, node });
     }
 
     /** The results of a map's items, in their order, as the map's own output: at once, or - when they are large - by a command. */
@@ -424,7 +429,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
       const { frame, node, token } = command;
       const json = gatheredText(this.#store, { frame, node });
       if (json === null) return [command];
-      this.#store.putWhole(frame, node, { json });
+      this.#store.outputs.putWhole(frame, node, { json });
       const commands = this.#machine().finished(nowMs, { frame, node, token }, null) ?? [];
       this.#reporter.node(frame, node);
       return commands.flatMap((next) => (next.do === 'gather' ? this.#gather(next, nowMs) : [next]));
@@ -445,7 +450,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         this.#change(
           (progress, nowMs) => progress.finished(nowMs, { frame, node, token }, null),
           undefined,
-          () => this.#store.putRef(frame, node, ref),
+          () => this.#store.outputs.putRef(frame, node, ref),
         );
         this.#reporter.node(frame, node);
       } catch (error) {
@@ -491,7 +496,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         () => {
           if (!failure) this.#keepOutput(frame, node, outputs);
           else this.#keepError(frame, node);
-          this.#store.addSpend(frame, node, spend);
+          this.#store.spend.add(frame, node, spend);
         },
       );
       this.#reporter.node(frame, node);
@@ -499,9 +504,9 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
 
     /** What a wired error hands on. */
     #keepError(frame: string, node: string): void {
-      const state = this.#store.frame(frame).nodes.get(node);
+      const state = this.#store.state.frame(frame).nodes.get(node);
       if (state?.status === 'failed' && this.#machine().plan.nodes.get(node)!.onError === 'error')
-        this.#store.putOutput(frame, node, { error: state.error });
+        this.#store.outputs.put(frame, node, { error: state.error });
     }
 
     // ---- nodes ----
@@ -569,7 +574,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
         : 'spend' in outcome.error
           ? outcome.error.spend
           : undefined;
-      const pay = () => spend && this.#store.addSpend(frame, node, spend);
+      const pay = () => spend && this.#store.spend.add(frame, node, spend);
       let taken: boolean;
       if (!outcome.ok) {
         const failure = outcome.error;
@@ -588,7 +593,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
           onItemError?: 'stop';
         };
         taken = this.#change((progress, nowMs) => {
-          this.#store.putItems(frame, node, items);
+          this.#store.items.put(frame, node, items);
           return progress.expanded(nowMs, command, {
             total: items.length,
             concurrency,
@@ -623,10 +628,14 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     #arm({ hasWaited = false } = {}): void {
       const nowMs = this.#deps.now();
       const due = this.#machine().nextDueMs();
-      const state: RunState = this.#store.run();
+      const state: RunState = this.#store.state.run();
       const heartbeat = this.#live.size > 0 || state.status === 'running' ? nowMs + HEARTBEAT_MS : Infinity;
       const atMs =
-        due === null ? (this.#store.isRecorded() ? null : nowMs + HEARTBEAT_MS) : Math.min(due, heartbeat);
+        due === null
+          ? this.#store.outbox.isRecorded()
+            ? null
+            : nowMs + HEARTBEAT_MS
+          : Math.min(due, heartbeat);
       const mayWait = this.#alarmAtMs === null && atMs !== null && atMs - nowMs > ALARM_LATER_MS;
       if (mayWait && !hasWaited) {
         this.#alarmLater ??= setTimeout(() => this.#arm({ hasWaited: true }), ALARM_LATER_MS);
@@ -647,7 +656,7 @@ export function workflowRun(depsOf: (env: Env) => RunDeps) {
     async #told() {
       await this.#reporter.report();
       this.#arm();
-      return this.#store.run().status;
+      return this.#store.state.run().status;
     }
   };
 }

@@ -21,21 +21,17 @@ function setUp({ isWatched }: { isWatched: boolean }) {
   const written: [atMs: number, status: string][] = [];
   const pushed: [atMs: number, status: string][] = [];
   const order = { executionId: 'exec_1', teamId: `team_${teams++}`, workflowId: 'wf_1', budgetNanoUsd: null };
-  const store: Partial<WorkflowRunStore> = {
-    order: () => order as unknown as ReturnType<WorkflowRunStore['order']>,
-    run: () => run as unknown as ReturnType<WorkflowRunStore['run']>,
-    isRecorded: () => isRecorded,
-    setRecorded: () => void (isRecorded = true),
-    spend: () => ({ inputTokens: 0, outputTokens: 0, costNanoUsd: 0 }),
-    stored: () => ({ rows: [], more: false }),
-    questionCount: () => 0,
-    stretches: () => [],
-    counts: () => ({}),
-    frame: () =>
-      ({ path: [], nodes: new Map(Object.entries(nodes)) }) as unknown as ReturnType<
-        WorkflowRunStore['frame']
-      >,
-    nodeSpend: () => ({ inputTokens: 0, outputTokens: 0, costNanoUsd: 0 }),
+  const nothing = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
+  const store = {
+    order: () => order,
+    state: { run: () => run, frame: () => ({ path: [], nodes: new Map(Object.entries(nodes)) }) },
+    outbox: {
+      isRecorded: () => isRecorded,
+      setRecorded: () => void (isRecorded = true),
+      oldest: () => ({ rows: [], more: false }),
+    },
+    spend: { ofRun: () => nothing, ofNode: () => nothing },
+    steps: { questionCount: () => 0, stretches: () => [], counts: () => ({}) },
   };
   const deps: Partial<RunDeps> = {
     now: () => Date.now(),
@@ -48,7 +44,7 @@ function setUp({ isWatched }: { isWatched: boolean }) {
       return isWatched;
     },
   };
-  const reporter = new RunReporter(store as WorkflowRunStore, deps as RunDeps, {
+  const reporter = new RunReporter(store as unknown as WorkflowRunStore, deps as RunDeps, {
     wakeAtMs: () => null,
     slotIs: () => {},
   });

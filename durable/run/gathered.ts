@@ -1,10 +1,7 @@
 /** The results of a map's items, in their order, as the map's own output (JSON): whole when that is small, else piece by piece. */
-import { LARGE_CHARS, type WorkflowRunStore } from './run.store.ts';
-
-interface Place {
-  frame: string;
-  node: string;
-}
+import { LARGE_CHARS } from './outputs.store.ts';
+import type { WorkflowRunStore } from './run.store.ts';
+import type { Place } from './tables.ts';
 
 /** null when it is large. */
 export function gatheredText(store: WorkflowRunStore, place: Place): string | null {
@@ -37,9 +34,9 @@ export async function* gatheredPieces(
     if (json !== null) yield `${comma}${json}`;
     else {
       if (comma) yield comma;
-      const whole = store.fileOf(key, resultNode!);
+      const whole = store.outputs.fileOf(key, resultNode!);
       if (whole) yield* read(whole.key);
-      else yield* store.partsOf(key, resultNode!);
+      else yield* store.outputs.partsOf(key, resultNode!);
     }
     comma = ',';
   }
@@ -54,9 +51,9 @@ export async function* gatheredPieces(
 
 /** A window at a time. `counts`: is it one of the results? `failed`: how it is told of among the failed ones. */
 function* itemsOf(store: WorkflowRunStore, { frame, node }: Place, status?: 'failed') {
-  const removes = store.map(frame, node)!.onItemError === 'remove';
+  const removes = store.state.map(frame, node)!.onItemError === 'remove';
   for (let from = 0; ;) {
-    const rows = store.results(frame, node, { from, ...(status ? { status } : {}) });
+    const rows = store.items.results(frame, node, { from, ...(status ? { status } : {}) });
     for (const row of rows) {
       const isFailed = row.status === 'failed';
       yield {

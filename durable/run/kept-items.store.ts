@@ -5,6 +5,7 @@
 import { pathOf } from '../../worker/domain/workflow/plan.ts';
 import type { OutputRef } from '../../worker/domain/workflow/run.ts';
 import { keptNode, type FrameState } from '../../worker/domain/workflow/state.ts';
+import type { Tables } from './tables.ts';
 
 /** `marks` = null: a result. Else a map: `may` find items of the earlier run, or `does`, since they are the same. */
 const TABLE = `CREATE TABLE IF NOT EXISTS kept (
@@ -20,20 +21,15 @@ export interface KeptResult {
   ref: OutputRef | null;
 }
 
-type Row = Record<string, string | number | null>;
-
 export class KeptItemsStore {
-  readonly #storage: () => SqlStorage;
+  readonly #tables: Tables;
   readonly #takesOver: () => boolean;
   #isThere: boolean | undefined;
 
   /** `takesOver`: does this run take over from another? */
-  constructor(sql: () => SqlStorage, takesOver: () => boolean) {
-    this.#storage = sql;
+  constructor(tables: Tables, takesOver: () => boolean) {
+    this.#tables = tables;
     this.#takesOver = takesOver;
-  }
-  get #sql(): SqlStorage {
-    return this.#storage();
   }
   forget(): void {
     this.#isThere = undefined;
@@ -42,18 +38,18 @@ export class KeptItemsStore {
   #there(): boolean {
     return (this.#isThere ??=
       this.#takesOver() &&
-      this.#sql.exec(`SELECT 1 FROM sqlite_master WHERE name = 'kept'`).toArray().length > 0);
+      this.#tables.first(`SELECT 1 FROM sqlite_master WHERE name = 'kept'`) !== undefined);
   }
   #make(): void {
     if (this.#there()) return;
-    this.#sql.exec(TABLE);
+    this.#tables.exec(TABLE);
     this.#isThere = true;
   }
 
   /** A map that may find items of the earlier run, should its own be the same. */
   mayResume(frame: string, node: string, itemsHash: string): void {
     this.#make();
-    this.#sql.exec(
+    this.#tables.exec(
       `INSERT OR REPLACE INTO kept (frame, node, marks, items_hash) VALUES (?, ?, 'may', ?)`,
       frame,
       node,
@@ -62,7 +58,7 @@ export class KeptItemsStore {
   }
   put({ frame, nodeId, handle, output, ref }: KeptResult): void {
     this.#make();
-    this.#sql.exec(
+    this.#tables.exec(
       'INSERT OR REPLACE INTO kept (frame, node, handle, output, ref) VALUES (?, ?, ?, ?, ?)',
       frame,
       nodeId,
@@ -74,54 +70,43 @@ export class KeptItemsStore {
   /** What the earlier run's items of this map are known by; null when there is nothing to take over. */
   itemsHash(frame: string, node: string): string | null {
     if (!this.#there()) return null;
-    const row = this.#sql
-      .exec<Row>(`SELECT items_hash FROM kept WHERE frame = ? AND node = ? AND marks = 'may'`, frame, node)
-      .toArray()[0];
+    const may = `SELECT items_hash FROM kept WHERE frame = ? AND node = ? AND marks = 'may'`;
+    const row = this.#tables.first(may, frame, node);
     return row ? String(row.items_hash) : null;
   }
   resume(frame: string, node: string): void {
-    this.#sql.exec(`UPDATE kept SET marks = 'does' WHERE frame = ? AND node = ?`, frame, node);
+    this.#tables.exec(`UPDATE kept SET marks = 'does' WHERE frame = ? AND node = ?`, frame, node);
   }
   resumes(frame: string, node: string): boolean {
     if (!this.#there()) return false;
-    return (
-      this.#sql
-        .exec(`SELECT 1 FROM kept WHERE frame = ? AND node = ? AND marks = 'does'`, frame, node)
-        .toArray().length > 0
-    );
+    const does = `SELECT 1 FROM kept WHERE frame = ? AND node = ? AND marks = 'does'`;
+    return this.#tables.first(does, frame, node) !== undefined;
   }
   /** Is there a map that takes over, and of whose items none goes on? */
   isTakingOver(): boolean {
     if (!this.#there()) return false;
-    return (
-      this.#sql
-        .exec(
-          `SELECT 1 FROM kept k JOIN map m USING (frame, node) JOIN node n USING (frame, node)
-           WHERE k.marks = 'does' AND m.active = 0 AND m.next < m.total AND n.status = 'running' LIMIT 1`,
-        )
-        .toArray().length > 0
-    );
+    const one = `SELECT 1 FROM kept k JOIN map m USING (frame, node) JOIN node n USING (frame, node)
+       WHERE k.marks = 'does' AND m.active = 0 AND m.next < m.total AND n.status = 'running' LIMIT 1`;
+    return this.#tables.first(one) !== undefined;
   }
   /** Moves the results of an item into its frame. Answers whether a large one is among them. */
   takeOver(frame: FrameState, nowMs: number): boolean {
     if (!this.#there()) return false;
-    const rows = this.#sql
-      .exec<Row>(
-        'SELECT node, handle, output IS NULL AS large FROM kept WHERE frame = ? AND marks IS NULL',
-        frame.key,
-      )
-      .toArray();
+    const rows = this.#tables.all(
+      'SELECT node, handle, output IS NULL AS large FROM kept WHERE frame = ? AND marks IS NULL',
+      frame.key,
+    );
     if (rows.length === 0) return false;
     for (const { node, handle } of rows)
       frame.nodes.set(String(node), keptNode(handle as string | null, nowMs));
-    this.#sql.exec(
+    this.#tables.exec(
       `INSERT INTO node (frame, node, item, status, attempts, handle, ended_ms, output, ref)
        SELECT frame, node, ?, 'succeeded', 0, handle, ?, output, ref FROM kept WHERE frame = ? AND marks IS NULL`,
       pathOf(frame.key).at(-1)!,
       nowMs,
       frame.key,
     );
-    this.#sql.exec('DELETE FROM kept WHERE frame = ? AND marks IS NULL', frame.key);
+    this.#tables.exec('DELETE FROM kept WHERE frame = ? AND marks IS NULL', frame.key);
     return rows.some(({ large }) => large === 1);
   }
 }

@@ -50,7 +50,7 @@ async function scopeOf(
     nodes,
     run: {
       id: order.executionId,
-      startedAt: new Date(store.run().startedMs).toISOString(),
+      startedAt: new Date(store.state.run().startedMs).toISOString(),
       trigger: order.trigger,
     },
     workflow: { id: order.workflowId, name: order.definition.name, version: order.version },
@@ -58,12 +58,13 @@ async function scopeOf(
   if (order.alone && 'item' in order.alone)
     Object.assign(scope, { item: order.alone.item, index: order.alone.index ?? 0 });
   const chain = [];
-  for (let key: string | null = frameKey; key !== null; key = store.frame(key).parent) chain.unshift(key);
+  for (let key: string | null = frameKey; key !== null; key = store.state.frame(key).parent)
+    chain.unshift(key);
   let brought = 0;
   for (const key of chain) {
-    Object.assign(nodes, store.outputs(key));
-    const frame = store.frame(key);
-    for (const { id, bytes } of store.largeNodes(key)) {
+    Object.assign(nodes, store.outputs.small(key));
+    const frame = store.state.frame(key);
+    for (const { id, bytes } of store.outputs.large(key)) {
       if (needed !== 'all' && !needed.has(id)) continue;
       brought += bytes;
       if (brought > MAX_BROUGHT_BYTES)
@@ -71,11 +72,11 @@ async function scopeOf(
           reason: 'refused',
           message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(brought / 1024 / 1024)} MB, and ${MAX_BROUGHT_BYTES / 1024 / 1024} MB is the most.`,
         });
-      nodes[id] = await store.output(key, id, deps.readOutput);
+      nodes[id] = await store.outputs.read(key, id, deps.readOutput);
     }
     if (frame.parent === null) continue;
     scope.index = frame.path.at(-1)!;
-    scope.item = store.item(frame.parent, frame.scope, frame.path.at(-1)!);
+    scope.item = store.items.at(frame.parent, frame.scope, frame.path.at(-1)!);
   }
   return ok(scope);
 }
@@ -92,7 +93,7 @@ function inputsOf(
     return { input: key === TOP ? store.order()!.input : scope.item, inputs: {} };
   // those that lead here are among what it was brought, unless they mean nothing to it
   const outputs = scope.nodes as Record<string, unknown>;
-  const came = new Set(liveEdges(store.frame(key), node, plan).map(({ source }) => source));
+  const came = new Set(liveEdges(store.state.frame(key), node, plan).map(({ source }) => source));
   const inputs = Object.fromEntries([...came].map((source) => [source, outputs[source] ?? null]));
   return { input: came.size === 1 ? Object.values(inputs)[0] : inputs, inputs };
 }
@@ -121,7 +122,7 @@ export async function runNode({
     const issue = parsed.error.issues[0]!;
     return err({ reason: 'refused', field: issue.path.join('.'), message: issue.message });
   }
-  const path = store.frame(command.frame).path;
+  const path = store.state.frame(command.frame).path;
   const key = await idempotencyKey(order.executionId, command.node, path);
   if (abandonEarlier && planned.paid)
     // could not ask: the holds then end by their own time to live

@@ -10,7 +10,7 @@ export async function* archiveLines(store: WorkflowRunStore, plan: Plan): AsyncG
   yield JSON.stringify(runHead(store, plan));
   let after: [number, string, string] | undefined;
   for (;;) {
-    const { rows, more } = store.nodeRows({ limit: AT_ONCE, after });
+    const { rows, more } = store.steps.page({ limit: AT_ONCE, after });
     for (const row of rows) yield JSON.stringify(archived(store, plan, row));
     const last = rows.at(-1);
     if (!more || !last) return;
@@ -20,10 +20,10 @@ export async function* archiveLines(store: WorkflowRunStore, plan: Plan): AsyncG
 
 function archived(store: WorkflowRunStore, plan: Plan, { outputPreview, ...row }: NodeRow): NodeRow {
   const { itemsHash = null, ...items } = plan.nodes.get(row.nodeId)?.isMap
-    ? store.itemsOf(row.frame, row.nodeId)
+    ? store.items.known(row.frame, row.nodeId)
     : {};
   const known = itemsHash === null ? row : { ...row, itemsHash, ...items };
-  const whole = outputPreview === undefined ? null : store.whole(row.frame, row.nodeId);
+  const whole = outputPreview === undefined ? null : store.outputs.whole(row.frame, row.nodeId);
   if (!whole) return known;
   return 'ref' in whole
     ? { ...known, outputPreview, outputRef: whole.ref }

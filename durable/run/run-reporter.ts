@@ -62,7 +62,7 @@ export class RunReporter {
 
   /** Something changed: told soon, together with what follows. */
   changed(): void {
-    this.#reportIn(this.#store.run().status === 'running' && this.#isAsked ? this.#quietMs : SOON_MS);
+    this.#reportIn(this.#store.state.run().status === 'running' && this.#isAsked ? this.#quietMs : SOON_MS);
     this.#pushSoon();
   }
 
@@ -77,7 +77,7 @@ export class RunReporter {
       this.#isAsked = true;
       const isQuestion = this.#isQuestion;
       this.#isQuestion = false;
-      if (isFirst && !isQuestion && this.#store.run().status === 'running' && this.#isUnwatched())
+      if (isFirst && !isQuestion && this.#store.state.run().status === 'running' && this.#isUnwatched())
         return this.#reportIn(this.#quietMs);
       if (!isFirst) this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
       void this.report();
@@ -85,7 +85,7 @@ export class RunReporter {
   }
 
   #asks(frame: string, node: string): boolean {
-    const state = this.#store.frame(frame).nodes.get(node);
+    const state = this.#store.state.frame(frame).nodes.get(node);
     return (
       state?.status === 'needs_review' || (state?.status === 'waiting' && state.wait?.for === 'approval')
     );
@@ -112,10 +112,10 @@ export class RunReporter {
 
   /** Keeps an output to be carried to D1; called inside the transaction that takes the node's result. */
   keep(frameKey: string, nodeId: string, stored: { value: unknown; tags: string[] }): void {
-    const { path } = this.#store.frame(frameKey);
-    const { startedMs, ...spend } = this.#store.frameSpend(frameKey);
+    const { path } = this.#store.state.frame(frameKey);
+    const { startedMs, ...spend } = this.#store.spend.ofFrame(frameKey);
     const nowMs = this.#deps.now();
-    this.#store.putStored({
+    this.#store.outbox.put({
       id: this.#deps.newOutputId(),
       nodeId,
       itemKey: path.join('.'),
@@ -142,10 +142,10 @@ export class RunReporter {
 
   async #record(): Promise<void> {
     const order = this.#store.order();
-    if (!order || this.#store.isRecorded()) return;
+    if (!order || this.#store.outbox.isRecorded()) return;
     for (;;) {
-      const run = this.#store.run();
-      const { rows: outputs, more } = this.#store.stored(OUTPUTS_AT_ONCE);
+      const run = this.#store.state.run();
+      const { rows: outputs, more } = this.#store.outbox.oldest(OUTPUTS_AT_ONCE);
       const ended = ENDED.includes(run.status);
       const record: RunRecord = {
         executionId: order.executionId,
@@ -155,35 +155,35 @@ export class RunReporter {
         status: ended && more ? 'running' : run.status,
         error: run.error,
         budgetNanoUsd: order.budgetNanoUsd,
-        ...this.#store.spend(),
+        ...this.#store.spend.ofRun(),
         startedAt: iso(run.startedMs),
         endedAt: ended && more ? null : iso(run.endedMs),
         wakeAt: ended && !more ? null : iso(this.#wakeAtMs() ?? run.deadlineMs),
         engineMs: ended && !more ? this.#engineMs(run.startedMs, run.endedMs) : null,
         holdsSlot: typeof run.slotUntilMs === 'number',
-        questions: this.#store.questionCount(),
+        questions: this.#store.steps.questionCount(),
         outputs: outputs.map(({ output }) => output),
       };
       const { slotUntilMs } = await this.#deps.record(record);
       if (record.holdsSlot) this.#slotIs(slotUntilMs);
       // free for others, or asked for by this run itself
       else if (run.slotUntilMs === null) await this.#deps.grantSlots(order.workflowId);
-      if (outputs.length > 0) this.#store.forgetStored(outputs.at(-1)!.seq);
+      if (outputs.length > 0) this.#store.outbox.carried(outputs.at(-1)!.seq);
       if (more) continue;
-      const now = this.#store.run();
+      const now = this.#store.state.run();
       if (ended && now.status === run.status) {
-        this.#store.setRecorded();
+        this.#store.outbox.setRecorded();
         const caller = order.callers?.[0];
         // should it not hear of it, it looks by itself
         if (caller) await this.#deps.tellCaller(caller.executionId, order.executionId).catch(() => {});
       }
       break;
     }
-    this.#push({ always: ENDED.includes(this.#store.run().status) });
+    this.#push({ always: ENDED.includes(this.#store.state.run().status) });
   }
 
   #engineMs(startedMs: number | null, endedMs: number | null): number | null {
-    const stretches = this.#store.stretches(COUNTED_STRETCHES);
+    const stretches = this.#store.steps.stretches(COUNTED_STRETCHES);
     return stretches === null || startedMs === null || endedMs === null
       ? null
       : uncoveredMs(stretches, startedMs, endedMs);
@@ -199,7 +199,7 @@ export class RunReporter {
     const order = this.#store.order();
     if (!order || (!always && this.#isUnwatched())) return;
     const nodes = [...this.#moved.values()].map(({ frame: key, node: nodeId }) => {
-      const frame = this.#store.frame(key);
+      const frame = this.#store.state.frame(key);
       const node = frame.nodes.get(nodeId);
       return {
         nodeId,
@@ -208,20 +208,20 @@ export class RunReporter {
         attempts: node?.attempts ?? 0,
         startedAt: iso(node?.startedMs ?? null),
         endedAt: iso(node?.endedMs ?? null),
-        ...this.#store.nodeSpend(key, nodeId),
+        ...this.#store.spend.ofNode(key, nodeId),
         ...(node?.error ? { error: node.error } : {}),
       };
     });
     this.#moved.clear();
-    const run = this.#store.run();
+    const run = this.#store.state.run();
     this.#deps
       .publish(order.teamId, {
         type: 'execution',
         executionId: order.executionId,
         workflowId: order.workflowId,
         status: run.status,
-        ...this.#store.spend(),
-        ...(this.#steps < COUNTED_STEPS ? { counts: this.#store.counts() } : {}),
+        ...this.#store.spend.ofRun(),
+        ...(this.#steps < COUNTED_STEPS ? { counts: this.#store.steps.counts() } : {}),
         ...(nodes.length > 0 ? { node: nodes.at(-1), nodes } : {}),
       })
       .then((isWatched) => {

@@ -6,9 +6,9 @@ import { ENDED } from '../../worker/domain/workflow/state.ts';
 import type { WorkflowRunStore } from './run.store.ts';
 
 export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
-  const run = store.run();
+  const run = store.state.run();
   const ended = ENDED.includes(run.status);
-  const counts = store.counts();
+  const counts = store.steps.counts();
   const unbegun = [...plan.nodes.values()]
     .filter(({ id }) => !counts[id])
     .map(({ id }): NodeView => ({
@@ -29,7 +29,7 @@ export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
     budgetNanoUsd: store.order()!.budgetNanoUsd,
     startedAt: new Date(run.startedMs).toISOString(),
     endedAt: run.endedMs === null ? null : new Date(run.endedMs).toISOString(),
-    ...store.spend(),
+    ...store.spend.ofRun(),
     counts,
     order: [...plan.nodes.values()].flatMap(({ scope }) => plan.order(scope)),
     unbegun,
@@ -37,6 +37,6 @@ export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
 }
 
 export function runView(store: WorkflowRunStore, plan: Plan, page: PageAsk): RunView {
-  const rows = store.nodeRows({ nodeId: page.nodeId, limit: page.limit, after: cursorOf(page.cursor) });
+  const rows = store.steps.page({ nodeId: page.nodeId, limit: page.limit, after: cursorOf(page.cursor) });
   return pageOfRun(runHead(store, plan), rows, page);
 }

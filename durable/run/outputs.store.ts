@@ -1,0 +1,203 @@
+/** What nodes have given: small outputs in their rows and at hand, longer ones in parts, those that went to R2 as the file they stand in. */
+import type { OutputRef, WholeOutput } from '../../worker/domain/workflow/run.ts';
+import { parse, type Place, type Tables } from './tables.ts';
+
+/** A row holds 2 MB; what is longer than this many characters stands in parts. */
+const PART_CHARS = 500_000;
+/** Outputs of more characters go to R2, once they are safe here. */
+export const LARGE_CHARS = 1_000_000;
+/** So many large outputs are remembered: a map asks for one and the same with every item. */
+const LARGE_KEPT = 2;
+
+/** Where a text may be cut: never within a character that is two code units, since half of one is none in UTF-8. */
+const wholeChars = (text: string, at: number): number => {
+  const before = text.charCodeAt(at - 1);
+  return at < text.length && before >= 0xd800 && before < 0xdc00 ? at - 1 : at;
+};
+
+export class OutputsStore {
+  readonly #tables: Tables;
+  /** small ones, by frame and node */
+  readonly #small = new Map<string, Record<string, unknown>>();
+  /** large ones that were read lately */
+  readonly #lately = new Map<string, unknown>();
+  /** has this run any large output? */
+  #anyLarge: boolean | undefined;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+  forget(): void {
+    this.#anyLarge = undefined;
+    this.#small.clear();
+    this.#lately.clear();
+  }
+  /** Nobody asks for the outputs of an item that has ended as often as for those of one that goes on. */
+  frameEnded(frame: string): void {
+    this.#small.delete(frame);
+  }
+  /** Rows with large outputs were written elsewhere. */
+  hasLarge(): void {
+    this.#anyLarge = true;
+  }
+
+  // ---- written ----
+  /** True when it is so large that it should not stay here. */
+  put(frame: string, node: string, output: unknown): boolean {
+    return this.#put(frame, node, JSON.stringify(output ?? null), () => output ?? null);
+  }
+  /** The same for what is JSON already, or stands in a file. */
+  putWhole(frame: string, node: string, output: WholeOutput): boolean {
+    if ('json' in output)
+      return this.#put(frame, node, output.json, () => JSON.parse(output.json) as unknown);
+    this.putRef(frame, node, output.ref);
+    return false;
+  }
+  #put(frame: string, node: string, json: string, value: () => unknown): boolean {
+    this.#lately.delete(`${frame}|${node}`);
+    const known = this.#small.get(frame);
+    const isSmall = json.length <= PART_CHARS;
+    if (known && isSmall) known[node] = value();
+    this.#tables.exec(
+      'UPDATE node SET output = ?, ref = NULL WHERE frame = ? AND node = ?',
+      isSmall ? json : null,
+      frame,
+      node,
+    );
+    if (isSmall) return false;
+    this.#anyLarge = true;
+    this.#tables.exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
+    for (let part = 0, from = 0; from < json.length; part++) {
+      const to = wholeChars(json, from + PART_CHARS);
+      this.#tables.exec(
+        'INSERT OR REPLACE INTO part (frame, node, part, text) VALUES (?, ?, ?, ?)',
+        frame,
+        node,
+        part,
+        json.slice(from, to),
+      );
+      from = to;
+    }
+    return json.length > LARGE_CHARS;
+  }
+  /** It stands in R2, so it need not stand here. */
+  putRef(frame: string, node: string, ref: OutputRef): void {
+    this.#anyLarge = true;
+    this.#lately.delete(`${frame}|${node}`);
+    delete this.#small.get(frame)?.[node];
+    this.#tables.exec(
+      'UPDATE node SET ref = ?, output = NULL WHERE frame = ? AND node = ?',
+      JSON.stringify(ref),
+      frame,
+      node,
+    );
+    this.#tables.exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
+  }
+
+  // ---- read ----
+  /** Small outputs of a frame's nodes that have ended, by node id. */
+  small(frame: string): Record<string, unknown> {
+    let outputs = this.#small.get(frame);
+    if (!outputs) {
+      outputs = Object.fromEntries(
+        this.#tables
+          .all(
+            `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed') AND output IS NOT NULL`,
+            frame,
+          )
+          .map((row) => [String(row.node), JSON.parse(String(row.output)) as unknown]),
+      );
+      this.#small.set(frame, outputs);
+    }
+    return outputs;
+  }
+  /** Nodes of a frame that have ended with an output too large to be kept at hand, and how large about. */
+  large(frame: string): { id: string; bytes: number }[] {
+    this.#anyLarge ??=
+      this.#tables.first('SELECT 1 FROM part UNION ALL SELECT 1 FROM node WHERE ref IS NOT NULL LIMIT 1') !==
+      undefined;
+    if (!this.#anyLarge) return [];
+    return this.#tables
+      .all(
+        `SELECT n.node, coalesce(n.ref ->> 'bytes', (SELECT sum(length(text)) FROM part p WHERE p.frame = n.frame AND p.node = n.node)) AS bytes
+         FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed') AND n.output IS NULL
+           AND (n.ref IS NOT NULL OR EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node))`,
+        frame,
+      )
+      .map((row) => ({ id: String(row.node), bytes: Number(row.bytes ?? 0) }));
+  }
+  /** One output, wherever it stands. */
+  async read(frame: string, node: string, readFile: (key: string) => Promise<unknown>): Promise<unknown> {
+    const at = `${frame}|${node}`;
+    if (this.#lately.has(at)) return this.#lately.get(at);
+    const whole = this.whole(frame, node);
+    if (whole === null) return null;
+    const output = 'ref' in whole ? await readFile(whole.ref.key) : (JSON.parse(whole.json) as unknown);
+    if ('json' in whole && whole.json.length <= PART_CHARS) return output;
+    if (this.#lately.size >= LARGE_KEPT) this.#lately.delete(this.#lately.keys().next().value!);
+    this.#lately.set(at, output);
+    return output;
+  }
+  /** The same, not read: its JSON, or the file it stands in; null when it has given nothing. */
+  whole(frame: string, node: string): WholeOutput | null {
+    const row = this.#tables.first(
+      `SELECT output, ref FROM node WHERE frame = ? AND node = ? AND status IN ('succeeded', 'failed')`,
+      frame,
+      node,
+    );
+    if (!row) return null;
+    if (row.output !== null) return { json: String(row.output) };
+    const ref = parse<OutputRef>(row.ref!);
+    if (ref) return { ref };
+    const json = this.#textOfParts(frame, node);
+    return json === null ? null : { json };
+  }
+
+  // ---- large ones ----
+  /** The file that a large output stands in; null while it stands here. */
+  fileOf(frame: string, node: string): OutputRef | null {
+    const row = this.#tables.first('SELECT ref FROM node WHERE frame = ? AND node = ?', frame, node);
+    return parse<OutputRef>(row?.ref ?? null);
+  }
+  /** An output in parts, one after the other. */
+  *partsOf(frame: string, node: string): Generator<string> {
+    for (let part = 0; ; part++) {
+      const row = this.#tables.first(
+        'SELECT text FROM part WHERE frame = ? AND node = ? AND part = ?',
+        frame,
+        node,
+        part,
+      );
+      if (!row) return;
+      yield String(row.text);
+    }
+  }
+  #textOfParts(frame: string, node: string): string | null {
+    const parts = this.#tables.all(
+      'SELECT text FROM part WHERE frame = ? AND node = ? ORDER BY part',
+      frame,
+      node,
+    );
+    return parts.length === 0 ? null : parts.map((row) => row.text).join('');
+  }
+  /** The text of an output that is to go to R2; null when it is not that large, or has gone. */
+  largeText(frame: string, node: string): string | null {
+    const row = this.#tables.first(
+      'SELECT sum(length(text)) AS chars FROM part WHERE frame = ? AND node = ?',
+      frame,
+      node,
+    );
+    return Number(row?.chars ?? 0) > LARGE_CHARS ? this.#textOfParts(frame, node) : null;
+  }
+  /** Outputs that are to go to R2 and did not get there. */
+  largePlaces(limit: number): Place[] {
+    return this.#tables
+      .all(
+        `SELECT frame, node FROM part GROUP BY frame, node HAVING sum(length(text)) > ?
+           AND EXISTS (SELECT 1 FROM node n WHERE n.frame = part.frame AND n.node = part.node AND n.output IS NULL) LIMIT ?`,
+        LARGE_CHARS,
+        limit,
+      )
+      .map((row) => ({ frame: String(row.frame), node: String(row.node) }));
+  }
+}

@@ -1,0 +1,110 @@
+/** What people see of a run's steps: pages of them, questions to a person, how many stand where, when they ran. */
+import type { Stretch } from '../../worker/domain/workflow/engine-time.ts';
+import { PAGE_CHARS, type NodeRow, type RowPage } from '../../worker/domain/workflow/run-page.ts';
+import type { NodeView, OutputRef } from '../../worker/domain/workflow/run.ts';
+import type { NodeStatus } from '../../worker/domain/workflow/state.ts';
+import { nodeOf } from './state.store.ts';
+import { parse, type Row, type Tables } from './tables.ts';
+
+/** How an output begins, where it is not shown whole. */
+const PREVIEW_CHARS = 1_000;
+/** a node `n` that waits for a person; each half is answered by an index of its own */
+const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
+
+export class StepsStore {
+  readonly #tables: Tables;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  /** Rows of nodes: the top first, then item by item; fewer than asked for when they are large. `after` is the last (item, frame, node) seen. */
+  page(query: { nodeId?: string; limit: number; after?: [number, string, string] }): RowPage {
+    const [item, frame, node] = query.after ?? [-2, '', ''];
+    const found = this.#tables.rows(
+      `SELECT n.*, f.path FROM node n JOIN frame f ON f.key = n.frame
+       WHERE (n.item, n.frame, n.node) > (?, ?, ?) ${query.nodeId === undefined ? '' : 'AND n.node = ?'}
+       ORDER BY n.item, n.frame, n.node LIMIT ?`,
+      item,
+      frame,
+      node,
+      ...(query.nodeId === undefined ? [] : [query.nodeId]),
+      query.limit + 1,
+    );
+    const rows: NodeRow[] = [];
+    let chars = 0;
+    for (const row of found) {
+      chars += ((row.output as string | null) ?? '').length;
+      if (rows.length === query.limit || (rows.length > 0 && chars > PAGE_CHARS)) return { rows, more: true };
+      rows.push(this.#view(row));
+    }
+    return { rows, more: false };
+  }
+  #view(row: Row): NodeRow {
+    const path = JSON.parse(String(row.path)) as number[];
+    const state = nodeOf(row);
+    const began = state.status === 'succeeded' || state.status === 'failed';
+    const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+    const first =
+      began && row.output === null
+        ? (parse<OutputRef>(row.ref!)?.preview ?? this.#firstPart(String(row.frame), String(row.node)))
+        : null;
+    return {
+      frame: String(row.frame),
+      nodeId: String(row.node),
+      ...(path.length > 0 ? { itemIndex: path.at(-1)!, itemPath: path } : {}),
+      status: state.status,
+      attempts: state.attempts,
+      startedAt: iso(state.startedMs),
+      endedAt: iso(state.endedMs),
+      ...(state.handle === null ? {} : { handle: state.handle }),
+      ...(row.output === null || !began ? {} : { output: JSON.parse(String(row.output)) as unknown }),
+      ...(first === null ? {} : { outputPreview: first }),
+      ...(state.error === null ? {} : { error: state.error }),
+      ...(state.wait ? { wait: { ...state.wait, until: iso(state.dueMs) } } : {}),
+      inputTokens: Number(row.input_tokens),
+      outputTokens: Number(row.output_tokens),
+      costNanoUsd: Number(row.cost_nano_usd),
+    };
+  }
+  #firstPart(frame: string, node: string): string | null {
+    const row = this.#tables.first(
+      `SELECT substr(text, 1, ${PREVIEW_CHARS}) AS text FROM part WHERE frame = ? AND node = ? AND part = 0`,
+      frame,
+      node,
+    );
+    return row ? String(row.text) : null;
+  }
+
+  questionCount(): number {
+    return Number(this.#tables.first(`SELECT count(*) AS n FROM node n WHERE ${ASKS}`)!.n);
+  }
+  questions(limit: number): NodeView[] {
+    return this.#tables
+      .all(
+        `SELECT n.*, f.path FROM node n JOIN frame f ON f.key = n.frame
+         WHERE ${ASKS} ORDER BY n.started_ms, n.item LIMIT ?`,
+        limit,
+      )
+      .map((row) => {
+        const { frame: _, ...view } = this.#view(row);
+        return view;
+      });
+  }
+
+  counts(): Record<string, Partial<Record<NodeStatus, number>>> {
+    const counts: Record<string, Partial<Record<NodeStatus, number>>> = {};
+    for (const row of this.#tables.all('SELECT node, status, count(*) AS n FROM node GROUP BY node, status'))
+      (counts[String(row.node)] ??= {})[row.status as NodeStatus] = Number(row.n);
+    return counts;
+  }
+  /** When its nodes ran or waited; null when there are more than `limit`. */
+  stretches(limit: number): Stretch[] | null {
+    const rows = this.#tables.all(
+      'SELECT started_ms, ended_ms FROM node WHERE started_ms IS NOT NULL LIMIT ?',
+      limit + 1,
+    );
+    if (rows.length > limit) return null;
+    return rows.map((row) => ({ startedMs: Number(row.started_ms), endedMs: row.ended_ms as number | null }));
+  }
+}
