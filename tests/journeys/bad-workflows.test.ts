@@ -209,7 +209,10 @@ describe('a webhook', () => {
     await server.api('POST', `/api/workflows/${id}/publish`, {});
     const { url, secret } = (await server.api('POST', `/api/workflows/${id}/webhook`, {})).body;
     const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-    const call = async (eventId: string, { body = '{"n":1}', signed = body, ageS = 0 } = {}) => {
+    const call = async (
+      eventId: string,
+      { body = '{"n":1}', signed = body, ageS = 0 }: { body?: string; signed?: string; ageS?: number } = {},
+    ) => {
       const at = String(Math.floor(Date.now() / 1000) - ageS);
       const signature = createHmac('sha256', key).update(`${eventId}.${at}.${signed}`).digest('base64');
       const headers = {
