@@ -20,6 +20,8 @@ async function workerOptionsOf(configFile) {
   return workerOptions;
 }
 
+const network = (allow) => ({ network: { allow, tlsOptions: { trustBrowserCas: true } } });
+
 /** Starts the built Worker. Answers its address and handles to migrate, tick the crons and stop. Throws when the port is taken. */
 export async function startServer({
   port,
@@ -56,7 +58,8 @@ export async function startServer({
           // providers are called without the detour through Miniflare's outbound Worker (worker/call-deps.ts)
           serviceBindings: {
             ...options.serviceBindings,
-            NETWORK: { network: { allow: ['public', 'private'], tlsOptions: { trustBrowserCas: true } } },
+            NETWORK: network(['public', 'private']),
+            PUBLIC_NETWORK: network(['public']),
           },
           modulesRoot: join(root, 'dist'),
           modules: [

@@ -47,8 +47,18 @@ export function wayOut(env: Env): typeof fetch {
   return NETWORK ? (input, init) => NETWORK.fetch(input, init) : (input, init) => fetch(input, init);
 }
 
-export const providerDeps = (services: CoreServices): ProviderDeps => ({
-  fetch: wayOut(services.env),
+/**
+ * The way to addresses that teams name: nothing private, unless whoever runs the server allows it. `mayReach` judges how an address is written; this
+ * judges what a name resolves to. On Cloudflare the runtime itself reaches nothing private.
+ */
+export function teamsWayOut({ env, vars }: Pick<CoreServices, 'env' | 'vars'>): typeof fetch {
+  const { PUBLIC_NETWORK } = env as { PUBLIC_NETWORK?: Fetcher };
+  if (vars.ALLOW_PRIVATE_NETWORK || !PUBLIC_NETWORK) return wayOut(env);
+  return (input, init) => PUBLIC_NETWORK.fetch(input, init);
+}
+
+export const providerDeps = (services: CoreServices, way: typeof fetch): ProviderDeps => ({
+  fetch: way,
   count: {
     text: async (model, text) =>
       (await services.counter.countText({ provider: 'sandbox', model }, text)).tokens,
@@ -80,7 +90,9 @@ async function listens(url: string): Promise<boolean> {
   return answer;
 }
 
-export function callDeps(services: CoreServices, toProviders: ProviderDeps): PaidCallDeps {
+export type DepsToward = (connection: LiveConnection) => ProviderDeps;
+
+export function callDeps(services: CoreServices, toward: DepsToward): PaidCallDeps {
   const { counter, prices } = services;
   return {
     judge: (teamId) => services.judge(teamId),
@@ -114,7 +126,7 @@ export function callDeps(services: CoreServices, toProviders: ProviderDeps): Pai
       const provider = providerOf(route.connection.provider)!;
       const connection = route.connection as LiveConnection;
       if (!allowed(services, connection)) return Promise.resolve(err(NOT_ALLOWED));
-      return provider.forward(request, connection, toProviders);
+      return provider.forward(request, connection, toward(connection));
     },
     count: {
       request: async (route, format, body) =>
@@ -202,11 +214,7 @@ const cannotCount = ({ status, body }: ProviderFailure): boolean =>
 
 /** Counts a request's input for free. `body.model` is what the caller named, as in a paid call. */
 export const inputCounter =
-  (
-    services: CoreServices,
-    toProviders: ProviderDeps,
-    { route, guard }: Pick<PaidCallDeps, 'route' | 'guard'>,
-  ) =>
+  (services: CoreServices, toward: DepsToward, { route, guard }: Pick<PaidCallDeps, 'route' | 'guard'>) =>
   async ({ teamId, keyId, ...ask }: InputCountAsk): Promise<Result<InputCount, Refusal>> => {
     const named = await firstModelOf(services, teamId, String(ask.body.model));
     const routed = await route({ teamId, model: named, format: ask.format });
@@ -234,7 +242,7 @@ export const inputCounter =
     const provider = providerOf(connection.provider)!;
     if (provider.countInput) {
       if (!allowed(services, connection)) return err(refusalOfFailure(id, NOT_ALLOWED));
-      const counted = await provider.countInput(asked, connection, toProviders);
+      const counted = await provider.countInput(asked, connection, toward(connection));
       if (counted.ok) return ok({ inputTokens: counted.value, source: 'provider' });
       if (!cannotCount(counted.error)) return err(refusalOfFailure(id, counted.error));
     }

@@ -1,6 +1,6 @@
 /** What bringing a notice to a channel needs of this environment: the network, the mail server, the clock. Part of the composition root. */
 import { connect } from 'cloudflare:sockets';
-import { wayOut } from './call-deps.ts';
+import { teamsWayOut } from './call-deps.ts';
 import { channelPlug } from './channels/registry.ts';
 import { mailServerOf } from './channels/smtp/server-url.ts';
 import type { ChannelDeps, MailSocket, Target } from './domain/contracts/channel.ts';
@@ -127,7 +127,7 @@ const linkOf = ({ vars }: CoreServices, path: string | null): string | null =>
 const chance = () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
 
 function channelDeps(services: CoreServices): ChannelDeps {
-  const send = wayOut(services.env);
+  const send = teamsWayOut(services);
   const { SMTP_URL } = services.vars;
   return {
     async post(url, { headers, body }) {

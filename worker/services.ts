@@ -6,7 +6,10 @@ import {
   inputCounter,
   providerDeps,
   routingDeps,
+  teamsWayOut,
   wayOf,
+  wayOut,
+  type DepsToward,
   type InputCount,
   type InputCountAsk,
   type WayAsk,
@@ -84,7 +87,7 @@ export interface Services extends CoreServices {
   countInput(ask: InputCountAsk): Promise<Result<InputCount, Refusal>>;
   /** one try of bringing a notice to a channel */
   attemptDelivery: AttemptDelivery;
-  /** for calls to providers that cost nothing (testing a key) */
+  /** for calls to addresses that teams name, and that cost nothing (testing a key, an HTTP step) */
   providerDeps: ProviderDeps;
 }
 
@@ -121,8 +124,10 @@ export function services(env: Env): Services {
       breakers: breakers(),
       builtInConnections: BUILT_IN_CONNECTIONS,
     };
-    const toProviders = providerDeps(core);
-    const deps = callDeps(core, toProviders);
+    const toOurs = providerDeps(core, wayOut(env));
+    const toTeams = providerDeps(core, teamsWayOut(core));
+    const toward: DepsToward = ({ trusted }) => (trusted ? toOurs : toTeams);
+    const deps = callDeps(core, toward);
     const routing = routingDeps(core);
     // Inside the router: what is kept belongs to the model that an attempt is for.
     const cached = cachedCalls(paidCalls(deps), { ...deps, cache: responseCache(core), hash: sha256Of });
@@ -135,11 +140,11 @@ export function services(env: Env): Services {
     record = {
       ...core,
       attemptDelivery: deliveryAttempts(core),
-      providerDeps: toProviders,
+      providerDeps: toTeams,
       paidCalls: calls,
       placeOf: routing.placeOf,
       wayAmong: (connections, ask) => wayOf(core, connections, ask),
-      countInput: inputCounter(core, toProviders, deps),
+      countInput: inputCounter(core, toward, deps),
       runPrompt: (request) => runPrompt(request, prompting),
       streamPrompt: (request) => streamPrompt(request, prompting),
     };

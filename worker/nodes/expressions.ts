@@ -114,6 +114,15 @@ function refuseSlowPatterns(ast: unknown): void {
   visit(ast);
 }
 
+/** What Liquid says of its own bounds, in words for the author of a template. */
+const LIMITS: readonly [RegExp, string][] = [
+  [
+    /^memory alloc limit exceeded/,
+    `builds more than ${10 * MAX_OUTPUT_CHARS} characters or items on its way`,
+  ],
+  [/^template render limit exceeded/, `takes longer than ${TIMEOUT_MS} ms. Check for an endless loop`],
+];
+
 function faultOf(error: unknown): ExpressionFault {
   const { message, position, token } = error as {
     message?: string;
@@ -122,7 +131,8 @@ function faultOf(error: unknown): ExpressionFault {
   };
   const where =
     typeof position === 'number' ? position : typeof token === 'object' ? token?.begin : undefined;
-  const text = (message ?? String(error)).replace(/, (line:\d+, )?col:\d+$/, '').slice(0, 500);
+  const said = (message ?? String(error)).replace(/, (line:\d+, )?col:\d+$/, '').slice(0, 500);
+  const text = LIMITS.find(([limit]) => limit.test(said))?.[1] ?? said;
   return where === undefined ? { message: text } : { message: text, position: where };
 }
 

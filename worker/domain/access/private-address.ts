@@ -1,7 +1,8 @@
 /**
  * Addresses that a team must not make the server call: its own machine, private networks, cloud metadata. URL has already turned
  * decimal, octal, hex and short IPv4 forms into four numbers; names are judged as written (a name that resolves into a private
- * network is the network's own business: in production the runtime does not reach one).
+ * network is the network's own business: in production the runtime does not reach one, on one machine PUBLIC_NETWORK of scripts/server.mjs
+ * does not).
  */
 
 /** True for hosts inside private or special networks. `hostname` as URL gives it (IPv6 in brackets). */
