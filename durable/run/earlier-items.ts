@@ -1,7 +1,8 @@
 /** Brings over what an earlier run gave in the items of a map, page by page: never all of it in memory or in one message. Safe to run twice. */
-import { pathOf, scopeOfFrame, type Plan } from '../../worker/domain/workflow/plan.ts';
+import { pathOf, scopeOfFrame, TOP, type Plan } from '../../worker/domain/workflow/plan.ts';
 import { keptIn, mapsWithin, type EarlierItemNode } from '../../worker/domain/workflow/replay.ts';
 import type { OutputPlace, OutputRef, RunDeps, WholeOutput } from '../../worker/domain/workflow/run.ts';
+import { hashOfItems } from './items.ts';
 import type { WorkflowRunStore } from './run.store.ts';
 
 /** What is longer is no row. */
@@ -14,12 +15,26 @@ export interface Bringing {
   store: WorkflowRunStore;
   plan: Plan;
   deps: RunDeps;
-  /** an outermost map; those inside it come with it */
+  /** those inside it come with the outermost map */
   mapId: string;
   signal: AbortSignal;
 }
 
-export async function bringItems({ store, plan, deps, mapId, signal }: Bringing): Promise<void> {
+/**
+ * Is what the earlier run gave in this map's items taken over? Only where they are the same items; then it is brought here first, for those
+ * of maps within it as well.
+ */
+export async function takesOverItems(
+  bringing: Bringing,
+  { frame, items }: { frame: string; items: readonly unknown[] },
+): Promise<boolean> {
+  const hash = bringing.store.kept.itemsHash(frame, bringing.mapId);
+  if (hash === null || hash !== hashOfItems(items)) return false;
+  if (frame === TOP) await bringItems(bringing);
+  return true;
+}
+
+async function bringItems({ store, plan, deps, mapId, signal }: Bringing): Promise<void> {
   const { executionId, replay } = store.order()!;
   const { executionId: earlierId, fromNodeId } = replay!;
   const earlier = await deps.earlierRun(earlierId);

@@ -1,0 +1,90 @@
+/** The attempts that run in this incarnation of the object, by lease token. Each comes to one result, whatever happens to it. */
+import type { NodeFailure, NodeOutcome } from '../../worker/domain/contracts/node.ts';
+import { logLine } from '../../worker/domain/log-line.ts';
+import { err, type Result } from '../../worker/domain/result.ts';
+import type { Command } from '../../worker/domain/workflow/progress.ts';
+import { takesOverItems } from './earlier-items.ts';
+import type { LivingRun } from './living-run.ts';
+import { runNode } from './node-attempt.ts';
+import { take } from './results.ts';
+
+/** After this many nodes in one go, the others on this isolate get their turn. */
+const TURN = 200;
+
+export type RunCommand = Extract<Command, { do: 'run' }>;
+type Outcome = Result<NodeOutcome, NodeFailure>;
+
+export class Attempts {
+  readonly #run: LivingRun;
+  readonly #live = new Map<string, AbortController>();
+  /** tokens of attempts that follow one that was lost with the server */
+  readonly #afterLoss = new Set<string>();
+  #begun = 0;
+
+  constructor(run: LivingRun) {
+    this.#run = run;
+  }
+
+  get isAny(): boolean {
+    return this.#live.size > 0;
+  }
+  isLive(token: string): boolean {
+    return this.#live.has(token);
+  }
+  open(token: string): AbortSignal {
+    const controller = new AbortController();
+    this.#live.set(token, controller);
+    return controller.signal;
+  }
+  close(token: string): void {
+    this.#live.delete(token);
+  }
+  abort(token: string): void {
+    this.#live.get(token)?.abort();
+  }
+  followsLoss(token: string): void {
+    this.#afterLoss.add(token);
+  }
+
+  begin(command: RunCommand): Promise<void> {
+    const signal = this.open(command.token);
+    this.#run.reporter.node(command.frame, command.node);
+    return this.#attempt(command, signal);
+  }
+
+  async #attempt(command: RunCommand, signal: AbortSignal): Promise<void> {
+    const run = this.#run;
+    let outcome: Outcome;
+    let resumes = false;
+    try {
+      if (++this.#begun % TURN === 0) await scheduler.wait(0);
+      const { store, plan, deps } = run;
+      const abandonEarlier = this.#afterLoss.delete(command.token);
+      outcome = await runNode({ command, signal, store, plan, deps, abandonEarlier });
+      if (outcome.ok && Array.isArray(outcome.value.output) && plan.nodes.get(command.node)!.isMap)
+        resumes = await takesOverItems(
+          { store, plan, deps, mapId: command.node, signal },
+          { frame: command.frame, items: outcome.value.output },
+        );
+    } catch (error) {
+      this.#failed('WorkflowRun.node', command, error);
+      outcome = err({
+        reason: 'unknown',
+        message: 'Something went wrong on our side while this node ran.',
+      });
+    }
+    this.close(command.token);
+    try {
+      take(run, command, { outcome, resumes });
+    } catch (error) {
+      this.#failed('WorkflowRun.take', command, error);
+      outcome = err({ reason: 'refused', message: 'The result could not be kept.' });
+      take(run, command, { outcome });
+    }
+  }
+
+  #failed(at: string, { node }: RunCommand, error: unknown): void {
+    const { stack } = error as Error;
+    console.error(logLine({ level: 'error', at, node, message: String(error), stack }));
+  }
+}
