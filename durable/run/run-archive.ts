@@ -10,7 +10,7 @@ export async function* archiveLines(store: WorkflowRunStore, plan: Plan): AsyncG
   yield JSON.stringify(runHead(store, plan));
   let after: [number, string, string] | undefined;
   for (;;) {
-    const { rows, more } = store.steps.page({ limit: AT_ONCE, after });
+    const { rows, more } = store.steps.page(plan, { limit: AT_ONCE, after });
     for (const row of rows) yield JSON.stringify(archived(store, plan, row));
     const last = rows.at(-1);
     if (!more || !last) return;

@@ -37,6 +37,10 @@ export function runHead(store: WorkflowRunStore, plan: Plan): RunHead {
 }
 
 export function runView(store: WorkflowRunStore, plan: Plan, page: PageAsk): RunView {
-  const rows = store.steps.page({ nodeId: page.nodeId, limit: page.limit, after: cursorOf(page.cursor) });
+  const rows = store.steps.page(plan, {
+    nodeId: page.nodeId,
+    limit: page.limit,
+    after: cursorOf(page.cursor),
+  });
   return pageOfRun(runHead(store, plan), rows, page);
 }

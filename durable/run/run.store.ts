@@ -31,8 +31,8 @@ export class WorkflowRunStore {
     this.outputs = new OutputsStore(tables);
     this.outbox = new OutboxStore(tables);
     this.spend = new SpendStore(tables, this.outbox);
-    this.state = new StateStore(tables, this);
     this.steps = new StepsStore(tables);
+    this.state = new StateStore(tables, this);
   }
 
   /** All of `change` or nothing; what memory remembers is dropped with it. */
@@ -49,6 +49,7 @@ export class WorkflowRunStore {
     this.#order = undefined;
     for (const part of [this.#tables, this.state, this.kept, this.items, this.outputs, this.outbox])
       part.forget();
+    this.steps.changed();
   }
 
   /** null when it has not begun. */

@@ -11,6 +11,7 @@ import type {
 import type { KeptItemsStore } from './kept-items.store.ts';
 import type { OutboxStore } from './outbox.store.ts';
 import type { OutputsStore } from './outputs.store.ts';
+import type { StepsStore } from './steps.store.ts';
 import { parse, type Place, type Row, type Tables } from './tables.ts';
 
 const LIVE_FRAMES = 1_000;
@@ -24,6 +25,7 @@ interface Beside {
   kept: KeptItemsStore;
   outputs: OutputsStore;
   outbox: OutboxStore;
+  steps: StepsStore;
 }
 
 export class StateStore implements ProgressState {
@@ -31,15 +33,17 @@ export class StateStore implements ProgressState {
   readonly #kept: KeptItemsStore;
   readonly #outputs: OutputsStore;
   readonly #outbox: OutboxStore;
+  readonly #steps: StepsStore;
   #run: RunState | undefined;
   readonly #frames = new Map<string, FrameState>();
   readonly #maps = new Map<string, MapState | null>();
 
-  constructor(tables: Tables, { kept, outputs, outbox }: Beside) {
+  constructor(tables: Tables, { kept, outputs, outbox, steps }: Beside) {
     this.#tables = tables;
     this.#kept = kept;
     this.#outputs = outputs;
     this.#outbox = outbox;
+    this.#steps = steps;
   }
   forget(): void {
     this.#run = undefined;
@@ -128,6 +132,7 @@ export class StateStore implements ProgressState {
       text(node.error),
       text(node.wait),
     );
+    this.#steps.changed();
   }
   nodesIn(...statuses: NodeStatus[]): Place[] {
     const marks = statuses.map(() => '?').join(', ');
@@ -215,6 +220,7 @@ export class StateStore implements ProgressState {
   }
   takeOver(frame: FrameState, nowMs: number): void {
     if (this.#kept.takeOver(frame, nowMs)) this.#outputs.hasLarge();
+    this.#steps.changed();
   }
 }
 

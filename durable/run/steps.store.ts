@@ -1,9 +1,11 @@
 /** What people see of a run's steps: pages of them, questions to a person, how many stand where, when they ran. */
 import type { Stretch } from '../../worker/domain/workflow/engine-time.ts';
+import type { Plan } from '../../worker/domain/workflow/plan.ts';
 import { PAGE_CHARS, type NodeRow, type RowPage } from '../../worker/domain/workflow/run-page.ts';
 import type { NodeView, OutputRef } from '../../worker/domain/workflow/run.ts';
 import type { NodeStatus } from '../../worker/domain/workflow/state.ts';
 import { nodeOf } from './state.store.ts';
+import { stepsInOrder, type StepsAsk } from './steps-in-order.ts';
 import { parse, type Row, type Tables } from './tables.ts';
 
 /** How an output begins, where it is not shown whole. */
@@ -11,31 +13,27 @@ const PREVIEW_CHARS = 1_000;
 /** a node `n` that waits for a person; each half is answered by an index of its own */
 const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
+type Counts = Record<string, Partial<Record<NodeStatus, number>>>;
+
 export class StepsStore {
   readonly #tables: Tables;
+  #counts: Counts | null = null;
 
   constructor(tables: Tables) {
     this.#tables = tables;
   }
+  /** A step stands elsewhere now. */
+  changed(): void {
+    this.#counts = null;
+  }
 
-  /** Rows of nodes: the top first, then item by item; fewer than asked for when they are large. `after` is the last (item, frame, node) seen. */
-  page(query: { nodeId?: string; limit: number; after?: [number, string, string] }): RowPage {
-    const [item, frame, node] = query.after ?? [-2, '', ''];
-    const found = this.#tables.rows(
-      `SELECT n.*, f.path FROM node n JOIN frame f ON f.key = n.frame
-       WHERE (n.item, n.frame, n.node) > (?, ?, ?) ${query.nodeId === undefined ? '' : 'AND n.node = ?'}
-       ORDER BY n.item, n.frame, n.node LIMIT ?`,
-      item,
-      frame,
-      node,
-      ...(query.nodeId === undefined ? [] : [query.nodeId]),
-      query.limit + 1,
-    );
+  /** One page of them; shorter than asked for when they are large. */
+  page(plan: Plan, ask: StepsAsk): RowPage {
     const rows: NodeRow[] = [];
     let chars = 0;
-    for (const row of found) {
+    for (const row of stepsInOrder(this.#tables, plan, ask)) {
       chars += ((row.output as string | null) ?? '').length;
-      if (rows.length === query.limit || (rows.length > 0 && chars > PAGE_CHARS)) return { rows, more: true };
+      if (rows.length === ask.limit || (rows.length > 0 && chars > PAGE_CHARS)) return { rows, more: true };
       rows.push(this.#view(row));
     }
     return { rows, more: false };
@@ -92,11 +90,13 @@ export class StepsStore {
       });
   }
 
-  counts(): Record<string, Partial<Record<NodeStatus, number>>> {
-    const counts: Record<string, Partial<Record<NodeStatus, number>>> = {};
-    for (const row of this.#tables.all('SELECT node, status, count(*) AS n FROM node GROUP BY node, status'))
+  /** Per node, how many of its items stand where. Counted anew only after a step has changed: it takes longer than a page. */
+  counts(): Counts {
+    if (this.#counts) return this.#counts;
+    const counts: Counts = {};
+    for (const row of this.#tables.rows('SELECT node, status, count(*) AS n FROM node GROUP BY node, status'))
       (counts[String(row.node)] ??= {})[row.status as NodeStatus] = Number(row.n);
-    return counts;
+    return (this.#counts = counts);
   }
   /** When its nodes ran or waited; null when there are more than `limit`. */
   stretches(limit: number): Stretch[] | null {

@@ -263,6 +263,44 @@ describe('the whole output of a step', () => {
 });
 
 describe('a page of steps', () => {
+  it('goes on over maps side by side and within each other, the same from the archive', async () => {
+    const { fetch } = await makeTeam('editor');
+    const { id } = await run(fetch, {
+      nodes: [
+        start,
+        node('left', 'map', { items: '[0..4]' }),
+        node('right', 'map', { items: '[0..3]' }),
+        node('one', 'transform', { expression: 'item' }, { parentId: 'left' }),
+        node('two', 'transform', { expression: 'item' }, { parentId: 'right' }),
+        node('inner', 'map', { items: '[0..2]' }, { parentId: 'right' }),
+        node('three', 'transform', { expression: 'item' }, { parentId: 'inner' }),
+      ],
+      edges: [edge('start', 'left'), edge('start', 'right')],
+    });
+    await vi.waitFor(
+      async () => expect((await json(await fetch(`/api/executions/${id}?limit=1`))).status).toBe('completed'),
+      { timeout: 20_000, interval: 100 },
+    );
+    const steps = async (limit: number) => {
+      const found: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null;) {
+        const page: Record<string, any> = await json(
+          await fetch(`/api/executions/${id}?limit=${limit}&cursor=${encodeURIComponent(cursor)}`),
+        );
+        found.push(...page.nodes.map((row: any) => `${row.nodeId} ${row.itemPath ?? ''}`));
+        cursor = page.nextCursor;
+      }
+      return found;
+    };
+    const all = await steps(500);
+    expect(all.length).toBe(3 + 5 + 4 + 4 + 12);
+    for (const limit of [1, 4]) expect((await steps(limit)).toSorted()).toEqual(all.toSorted());
+    const few = await steps(4);
+    await archiveRuns(later);
+    expect(await steps(4)).toEqual(few);
+    expect(await steps(500)).toEqual(all);
+  });
+
   it('is as long as a message may be, and the next goes on after it', async () => {
     const { fetch } = await makeTeam('editor');
     const { id } = await run(fetch, {
