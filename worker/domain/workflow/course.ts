@@ -1,13 +1,15 @@
 /**
- * How frames and nodes go on within one event: what is ready begins, what failed is judged, what ended is passed up, maps fill their
- * places. progress.ts says which events there are; nothing here is called from outside it.
+ * How frames and nodes go on within one event: what is ready begins, what failed is judged, what ended is passed up - to its map
+ * (map-course.ts) or to the run (standing.ts). progress.ts says which events there are; nothing here is called from outside it.
  */
 import type { NodeFailure } from '../contracts/node.ts';
+import type { Command } from './command.ts';
+import { MapCourse } from './map-course.ts';
 import { frameKey, type Plan, type PlanNode } from './plan.ts';
 import { readiness, resultOf, SETTLED } from './readiness.ts';
-import { held, mayGo, resumed } from './run-time.ts';
+import { resumed } from './run-time.ts';
+import { end, mayBegin, waitForMoney } from './standing.ts';
 import {
-  ENDED,
   type FrameState,
   type NodeState,
   keptNode,
@@ -17,33 +19,12 @@ import {
 } from './state.ts';
 import { errorOf, verdictOn } from './verdict.ts';
 
-/** What the owner of the state does next, in this order. Losing one is harmless: recover() gives it again, or the sweeper sees to it. */
-export type Command =
-  | { do: 'run'; frame: string; node: string; token: string; attempt: number }
-  | { do: 'abort'; token: string }
-  /** all items of a map have ended: answer with finished(), in the same transaction or when its results are written */
-  | { do: 'gather'; frame: string; node: string; token: string }
-  /** a map has taken over as many items of an earlier run as one event may: answer with more() */
-  | { do: 'more'; frame: string; node: string }
-  /** another workflow's execution that this node waits for: has it ended? answer with settled() */
-  | { do: 'look'; frame: string; node: string; executionId: string }
-  /** that execution is wanted no more */
-  | { do: 'cancel_child'; executionId: string }
-  /** a slot is wanted: answer with granted() */
-  | { do: 'acquire' }
-  /** the slot is free for others */
-  | { do: 'release' }
-  | { do: 'end' };
-
 export interface Chance {
   /** a new lease token */
   token(): string;
   /** evenly in [0, 1) */
   dice(): number;
 }
-
-/** Items that one event takes over from an earlier run, so that a hundred thousand of them are never one transaction. */
-const TAKEN_AT_ONCE = 200;
 
 const ACTIVE: ReadonlySet<string> = new Set(['running', 'waiting']);
 
@@ -60,9 +41,7 @@ const UNBEGUN: NodeState = {
 
 export class Course {
   readonly commands: Command[] = [];
-  /** maps whose places are being filled: an item that ends at once fills no place by itself */
-  readonly #filling = new Set<string>();
-  #taken = 0;
+  #maps: MapCourse | undefined;
 
   constructor(
     readonly plan: Plan,
@@ -70,6 +49,9 @@ export class Course {
     readonly chance: Chance,
     readonly nowMs: number,
   ) {}
+  get maps(): MapCourse {
+    return (this.#maps ??= new MapCourse(this));
+  }
 
   // ---- nodes ----
   put(frame: FrameState, nodeId: string, node: NodeState): void {
@@ -82,7 +64,7 @@ export class Course {
     const othersFirst =
       this.plan.sequential &&
       [...frame.nodes].some(([id, other]) => id !== node.id && ACTIVE.has(other.status));
-    if (othersFirst || !this.#mayBegin()) {
+    if (othersFirst || !mayBegin(this)) {
       if (before.status !== 'queued' || !frame.nodes.has(node.id))
         this.put(frame, node.id, { ...before, status: 'queued', token: null, dueMs: null, wait: null });
       return;
@@ -118,7 +100,10 @@ export class Course {
 
   fail(frame: FrameState, node: PlanNode, failure: NodeFailure, mayRetry = true): void {
     const state = frame.nodes.get(node.id)!;
-    if (failure.reason === 'over_budget') return this.#overBudget(frame, node, failure);
+    if (failure.reason === 'over_budget') {
+      this.#refused(frame, node);
+      return waitForMoney(this, failure.refusal);
+    }
     const error = errorOf(node.id, frame.path, failure);
     const { attempts } = state;
     const verdict = verdictOn(node, { failure, attempts, mayRetry }, () => this.chance.dice());
@@ -132,15 +117,11 @@ export class Course {
       this.put(frame, node.id, { ...settled, status: 'needs_review' });
       return this.advance(frame);
     }
-    this.#failed(frame, node, settled, error);
+    this.failed(frame, node, { state: settled, error });
   }
 
-  /** The attempt does not count; the run waits for money, unless a person had paused it already. */
-  #overBudget(
-    frame: FrameState,
-    node: PlanNode,
-    { refusal }: Extract<NodeFailure, { reason: 'over_budget' }>,
-  ): void {
+  /** The attempt does not count. */
+  #refused(frame: FrameState, node: PlanNode): void {
     const state = frame.nodes.get(node.id)!;
     this.put(frame, node.id, {
       ...state,
@@ -150,14 +131,13 @@ export class Course {
       dueMs: null,
       wait: { for: 'budget' },
     });
-    const run = this.state.run();
-    if (run.status === 'paused' && run.pausedFor !== 'wait') return;
-    const resetsAt = 'resetsAt' in refusal ? refusal.resetsAt : null;
-    const resumeAtMs = resetsAt ? Math.max(Date.parse(resetsAt), this.nowMs + 1000) : null;
-    this.state.putRun(held(run, { status: 'paused_budget', refusal, resumeAtMs }, this.nowMs));
   }
 
-  #failed(frame: FrameState, node: PlanNode, state: NodeState, error: RunError | null): void {
+  failed(
+    frame: FrameState,
+    node: PlanNode,
+    { state, error }: { state: NodeState; error: RunError | null },
+  ): void {
     this.put(frame, node.id, {
       ...state,
       status: 'failed',
@@ -239,7 +219,7 @@ export class Course {
       if (node.token) this.abort(node.token);
       if (node.wait?.for === 'workflow')
         this.commands.push({ do: 'cancel_child', executionId: node.wait.executionId });
-      if (this.plan.nodes.get(id)!.isMap) this.#stopItems(frame, id);
+      if (this.plan.nodes.get(id)!.isMap) this.maps.stopItems(frame, id);
       this.put(frame, id, {
         ...node,
         status: node.startedMs === null ? 'skipped' : 'cancelled',
@@ -254,41 +234,10 @@ export class Course {
     this.state.putFrame(frame);
   }
 
-  #stopItems(frame: FrameState, mapId: string): void {
-    for (const key of this.state.openFrames(frame.key, mapId))
-      this.stop(this.state.frame(key), 'cancelled', null);
-    const map = this.state.map(frame.key, mapId);
-    if (map) this.state.putMap(frame.key, mapId, { ...map, active: 0, next: map.total });
-  }
-
   /** A frame has ended: the run with it when it is the top, else its map learns of it. */
   ended(frame: FrameState): void {
-    if (frame.parent === null) return this.#runEnded(frame);
-    const parent = this.state.frame(frame.parent);
-    const map = this.state.map(parent.key, frame.scope)!;
-    this.state.putMap(parent.key, frame.scope, { ...map, active: map.active - 1 });
-    if (frame.status !== 'failed' || map.onItemError !== 'stop') return this.fill(parent, frame.scope);
-    // the map fails with its item's error; nothing of it is tried again
-    this.#stopItems(parent, frame.scope);
-    const node = parent.nodes.get(frame.scope)!;
-    this.#failed(parent, this.plan.nodes.get(frame.scope)!, node, frame.error);
-  }
-
-  #runEnded(top: FrameState): void {
-    if (top.status === 'running') return;
-    const { pausedFor: _, ...run } = this.state.run();
-    this.state.putRun({
-      ...run,
-      status: top.status === 'succeeded' ? 'completed' : top.status,
-      error: top.error,
-      endedMs: this.nowMs,
-      // what is left of its time, should a person's decision make it go on
-      remainingMs: run.remainingMs ?? Math.max(0, run.deadlineMs - this.nowMs),
-      refusal: null,
-      resumeAtMs: null,
-      ...(run.slotUntilMs === undefined ? {} : { slotUntilMs: null }),
-    });
-    this.commands.push({ do: 'end' });
+    if (frame.parent === null) end(this, frame);
+    else this.maps.itemEnded(frame);
   }
 
   /** Takes up a frame again that had ended before a person's decision, and the maps around it. */
@@ -296,55 +245,8 @@ export class Course {
     if (frame.status === 'running') return;
     frame.status = 'running';
     this.state.putFrame(frame);
-    if (frame.parent === null) return this.resume(this.state.run());
-    const parent = this.state.frame(frame.parent);
-    const map = this.state.map(parent.key, frame.scope)!;
-    this.state.putMap(parent.key, frame.scope, { ...map, active: map.active + 1 });
-    const node = parent.nodes.get(frame.scope)!;
-    if (node.status === 'needs_review')
-      this.put(parent, frame.scope, {
-        ...node,
-        status: 'running',
-        token: this.chance.token(),
-        endedMs: null,
-        error: null,
-      });
-    this.reopen(parent);
-  }
-
-  /** Begins items up to the map's concurrency; gathers when the last has ended. */
-  fill(frame: FrameState, nodeId: string): void {
-    const key = `${frame.key}|${nodeId}`;
-    if (this.#filling.has(key)) return;
-    this.#filling.add(key);
-    this.#fill(frame, nodeId);
-    this.#filling.delete(key);
-  }
-
-  #fill(frame: FrameState, nodeId: string): void {
-    for (;;) {
-      const node = frame.nodes.get(nodeId);
-      const map = this.state.map(frame.key, nodeId);
-      if (!map || node?.status !== 'running') return;
-      if (map.next >= map.total) {
-        if (map.active > 0) return;
-        if (!this.state.isInDoubt(frame.key, nodeId)) {
-          this.commands.push({ do: 'gather', frame: frame.key, node: nodeId, token: node.token! });
-          return;
-        }
-        const endedMs = this.nowMs;
-        this.put(frame, nodeId, { ...node, status: 'needs_review', token: null, dueMs: null, endedMs });
-        return this.advance(frame);
-      }
-      if (map.active >= map.concurrency || !this.#mayBegin()) return;
-      const takesOver = map.resumes === true;
-      if (takesOver && this.#taken++ >= TAKEN_AT_ONCE) {
-        this.commands.push({ do: 'more', frame: frame.key, node: nodeId });
-        return;
-      }
-      this.state.putMap(frame.key, nodeId, { ...map, next: map.next + 1, active: map.active + 1 });
-      this.open({ scope: nodeId, parent: frame.key, path: [...frame.path, map.next] }, { takesOver });
-    }
+    if (frame.parent === null) this.resume(this.state.run());
+    else this.maps.itemReopened(frame);
   }
 
   // ---- the run ----
@@ -353,29 +255,15 @@ export class Course {
     this.goOn();
   }
 
-  /** A run that could go but has no slot, or whose slot ran out, queues for one. */
-  #mayBegin(): boolean {
-    const run = this.state.run();
-    if (mayGo(run, this.nowMs)) return true;
-    if (run.status === 'running') this.queueUp();
-    return false;
-  }
-
   /** All that was left only waited, and now something goes on. */
   stir(): void {
     const run = this.state.run();
     if (run.status === 'paused' && run.pausedFor === 'wait') this.resume(run);
   }
 
-  queueUp(): void {
-    const run = held(this.state.run(), { status: 'queued' }, this.nowMs);
-    this.state.putRun({ ...run, slotUntilMs: null });
-    this.commands.push({ do: 'acquire' });
-  }
-
   /** Begins what stood still: queued nodes, nodes the budget refused, items not yet begun. */
   goOn(): void {
-    if (!this.#mayBegin()) return;
+    if (!mayBegin(this)) return;
     for (const { frame: key, node } of this.state.nodesIn('queued', 'waiting')) {
       const frame = this.state.frame(key);
       const state = frame.nodes.get(node);
@@ -384,24 +272,6 @@ export class Course {
         (state?.status === 'waiting' && state.dueMs === null && (state.wait?.for ?? 'budget') === 'budget');
       if (standsStill) this.begin(frame, this.plan.nodes.get(node)!, state);
     }
-    for (const { frame, node } of this.state.openMaps()) this.fill(this.state.frame(frame), node);
-  }
-
-  /** After each event: a run in which nothing is under way gives its slot back, and is paused when all it does is wait. */
-  rest(): void {
-    let run = this.state.run();
-    if (ENDED.includes(run.status)) return;
-    const { running, handling, waits } = this.state.motion();
-    if (running || (handling && run.status === 'running')) return;
-    if (run.status === 'running') {
-      if (waits.length === 0) return;
-      if (waits.some((wait) => wait !== 'retry')) {
-        run = held(run, { status: 'paused', pausedFor: 'wait' }, this.nowMs);
-        this.state.putRun(run);
-      }
-    }
-    if (typeof run.slotUntilMs !== 'number') return;
-    this.state.putRun({ ...run, slotUntilMs: null });
-    this.commands.push({ do: 'release' });
+    for (const { frame, node } of this.state.openMaps()) this.maps.fill(this.state.frame(frame), node);
   }
 }

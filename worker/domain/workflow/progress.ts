@@ -3,12 +3,15 @@
  * from whoever holds its current lease. It does no I/O and knows no clock: the time comes with each event, tokens and dice are handed in.
  */
 import type { NodeFailure } from '../contracts/node.ts';
-import { Course, type Chance, type Command } from './course.ts';
+import type { Command } from './command.ts';
+import { Course, type Chance } from './course.ts';
 import { DEFAULT_CONCURRENCY, TOP, type Plan } from './plan.ts';
 import { begun, DEFAULT_RUN_MS, held } from './run-time.ts';
+import { queueUp, rest } from './standing.ts';
 import { ENDED, type FrameState, type MapState, type NodeWait, type ProgressState } from './state.ts';
 
-export type { Chance, Command } from './course.ts';
+export type { Command } from './command.ts';
+export type { Chance } from './course.ts';
 
 /** Beyond its own attempts, a node is begun this often again after the server was lost under it. */
 const LOST_ATTEMPTS = 3;
@@ -42,7 +45,7 @@ export class Progress {
         ...begun(nowMs, timeoutMs),
         ...(slotUntilMs === undefined ? {} : { slotUntilMs }),
       });
-      if (slotUntilMs === null) course.queueUp();
+      if (slotUntilMs === null) queueUp(course);
       course.open({ scope: TOP, parent: null, path: [] }, { kept });
     });
   }
@@ -100,13 +103,13 @@ export class Progress {
         onItemError: items.onItemError ?? 'stop',
         ...(items.resumes ? { resumes: true } : {}),
       });
-      course.fill(frame, at.node);
+      course.maps.fill(frame, at.node);
     });
   }
 
   /** A map goes on taking over items of an earlier run. Idempotent. */
   more(nowMs: number, { frame, node }: Place): Command[] {
-    return this.#event(nowMs, (course) => course.fill(this.state.frame(frame), node));
+    return this.#event(nowMs, (course) => course.maps.fill(this.state.frame(frame), node));
   }
 
   /** An attempt failed: tried again, settled by the node's onError, or - when a budget said no - the run pauses. null when late. */
@@ -193,7 +196,7 @@ export class Progress {
         const plan = this.plan.nodes.get(id)!;
         if (state?.status !== 'running' || isHeld(state.token!)) continue;
         if (plan.isMap && this.state.map(key, id)) {
-          course.fill(frame, id);
+          course.maps.fill(frame, id);
           continue;
         }
         const message = 'The server was stopped during this attempt.';
@@ -224,7 +227,7 @@ export class Progress {
       const run = this.state.run();
       if (typeof run.slotUntilMs !== 'number') return;
       this.state.putRun({ ...run, slotUntilMs: untilMs });
-      if (untilMs === null && run.status === 'running') course.queueUp();
+      if (untilMs === null && run.status === 'running') queueUp(course);
     });
   }
 
@@ -267,7 +270,7 @@ export class Progress {
   #event(nowMs: number, change: (course: Course) => void): Command[] {
     const course = new Course(this.plan, this.state, this.chance, nowMs);
     change(course);
-    course.rest();
+    rest(course);
     return course.commands;
   }
 
