@@ -8,8 +8,11 @@ import type { LivingRun } from './living-run.ts';
 import { runNode } from './node-attempt.ts';
 import { take } from './results.ts';
 
-/** After this many nodes in one go, the others on this isolate get their turn. */
-const TURN = 200;
+/**
+ * After this many nodes in one go, all attempts wait until the others on this isolate had their turn. What runs inline never leaves the isolate, so
+ * a map's lanes would hand it to each other, and neither timers nor answers would come in, until the last of them had waited.
+ */
+const TURN = 50;
 
 export type RunCommand = Extract<Command, { do: 'run' }>;
 type Outcome = Result<NodeOutcome, NodeFailure>;
@@ -20,6 +23,7 @@ export class Attempts {
   /** tokens of attempts that follow one that was lost with the server */
   readonly #afterLoss = new Set<string>();
   #begun = 0;
+  #others: Promise<void> | null = null;
 
   constructor(run: LivingRun) {
     this.#run = run;
@@ -57,7 +61,8 @@ export class Attempts {
     let outcome: Outcome;
     let resumes = false;
     try {
-      if (++this.#begun % TURN === 0) await scheduler.wait(0);
+      if (++this.#begun % TURN === 0) this.#others ??= this.#othersTurn();
+      if (this.#others) await this.#others;
       const { store, plan, deps } = run;
       const abandonEarlier = this.#afterLoss.delete(command.token);
       outcome = await runNode({ command, signal, store, plan, deps, abandonEarlier });
@@ -81,6 +86,11 @@ export class Attempts {
       outcome = err({ reason: 'refused', message: 'The result could not be kept.' });
       take(run, command, { outcome });
     }
+  }
+
+  async #othersTurn(): Promise<void> {
+    await scheduler.wait(0);
+    this.#others = null;
   }
 
   #failed(at: string, { node }: RunCommand, error: unknown): void {

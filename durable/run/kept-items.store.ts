@@ -89,14 +89,14 @@ export class KeptItemsStore {
        WHERE k.marks = 'does' AND m.active = 0 AND m.next < m.total AND n.status = 'running' LIMIT 1`;
     return this.#tables.first(one) !== undefined;
   }
-  /** Moves the results of an item into its frame. Answers whether a large one is among them. */
-  takeOver(frame: FrameState, nowMs: number): boolean {
-    if (!this.#there()) return false;
+  /** Moves the results of an item into its frame. */
+  takeOver(frame: FrameState, nowMs: number): void {
+    if (!this.#there()) return;
     const rows = this.#tables.all(
-      'SELECT node, handle, output IS NULL AS large FROM kept WHERE frame = ? AND marks IS NULL',
+      'SELECT node, handle FROM kept WHERE frame = ? AND marks IS NULL',
       frame.key,
     );
-    if (rows.length === 0) return false;
+    if (rows.length === 0) return;
     for (const { node, handle } of rows)
       frame.nodes.set(String(node), keptNode(handle as string | null, nowMs));
     this.#tables.exec(
@@ -107,6 +107,5 @@ export class KeptItemsStore {
       frame.key,
     );
     this.#tables.exec('DELETE FROM kept WHERE frame = ? AND marks IS NULL', frame.key);
-    return rows.some(({ large }) => large === 1);
   }
 }

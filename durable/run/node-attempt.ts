@@ -62,9 +62,10 @@ async function scopeOf(
     chain.unshift(key);
   let brought = 0;
   for (const key of chain) {
-    Object.assign(nodes, store.outputs.small(key));
+    const { small, large } = store.outputs.of(key);
+    Object.assign(nodes, small);
     const frame = store.state.frame(key);
-    for (const { id, bytes } of store.outputs.large(key)) {
+    for (const [id, bytes] of large) {
       if (needed !== 'all' && !needed.has(id)) continue;
       brought += bytes;
       if (brought > MAX_BROUGHT_BYTES)

@@ -15,30 +15,28 @@ const wholeChars = (text: string, at: number): number => {
   return at < text.length && before >= 0xd800 && before < 0xdc00 ? at - 1 : at;
 };
 
+/** Of a frame's nodes that have ended: small outputs at hand, and about how many bytes the large ones are. */
+interface Given {
+  small: Record<string, unknown>;
+  large: Map<string, number>;
+}
+
 export class OutputsStore {
   readonly #tables: Tables;
-  /** small ones, by frame and node */
-  readonly #small = new Map<string, Record<string, unknown>>();
+  readonly #given = new Map<string, Given>();
   /** large ones that were read lately */
   readonly #lately = new Map<string, unknown>();
-  /** has this run any large output? */
-  #anyLarge: boolean | undefined;
 
   constructor(tables: Tables) {
     this.#tables = tables;
   }
   forget(): void {
-    this.#anyLarge = undefined;
-    this.#small.clear();
+    this.#given.clear();
     this.#lately.clear();
   }
   /** Nobody asks for the outputs of an item that has ended as often as for those of one that goes on. */
   frameEnded(frame: string): void {
-    this.#small.delete(frame);
-  }
-  /** Rows with large outputs were written elsewhere. */
-  hasLarge(): void {
-    this.#anyLarge = true;
+    this.#given.delete(frame);
   }
 
   // ---- written ----
@@ -55,9 +53,12 @@ export class OutputsStore {
   }
   #put(frame: string, node: string, json: string, value: () => unknown): boolean {
     this.#lately.delete(`${frame}|${node}`);
-    const known = this.#small.get(frame);
+    const given = this.#given.get(frame);
     const isSmall = json.length <= PART_CHARS;
-    if (known && isSmall) known[node] = value();
+    if (given && isSmall) {
+      given.small[node] = value();
+      given.large.delete(node);
+    } else if (given) isLarge(given, node, json.length);
     this.#tables.exec(
       'UPDATE node SET output = ?, ref = NULL WHERE frame = ? AND node = ?',
       isSmall ? json : null,
@@ -65,7 +66,6 @@ export class OutputsStore {
       node,
     );
     if (isSmall) return false;
-    this.#anyLarge = true;
     this.#tables.exec('DELETE FROM part WHERE frame = ? AND node = ?', frame, node);
     for (let part = 0, from = 0; from < json.length; part++) {
       const to = wholeChars(json, from + PART_CHARS);
@@ -82,9 +82,9 @@ export class OutputsStore {
   }
   /** It stands in R2, so it need not stand here. */
   putRef(frame: string, node: string, ref: OutputRef): void {
-    this.#anyLarge = true;
     this.#lately.delete(`${frame}|${node}`);
-    delete this.#small.get(frame)?.[node];
+    const given = this.#given.get(frame);
+    if (given) isLarge(given, node, ref.bytes ?? 0);
     this.#tables.exec(
       'UPDATE node SET ref = ?, output = NULL WHERE frame = ? AND node = ?',
       JSON.stringify(ref),
@@ -95,36 +95,23 @@ export class OutputsStore {
   }
 
   // ---- read ----
-  /** Small outputs of a frame's nodes that have ended, by node id. */
-  small(frame: string): Record<string, unknown> {
-    let outputs = this.#small.get(frame);
-    if (!outputs) {
-      outputs = Object.fromEntries(
-        this.#tables
-          .all(
-            `SELECT node, output FROM node WHERE frame = ? AND status IN ('succeeded', 'failed') AND output IS NOT NULL`,
-            frame,
-          )
-          .map((row) => [String(row.node), JSON.parse(String(row.output)) as unknown]),
-      );
-      this.#small.set(frame, outputs);
+  /** What a frame's nodes have given. A part's text is never read for this: it may be megabytes, and every item of a map asks. */
+  of(frame: string): Given {
+    const known = this.#given.get(frame);
+    if (known) return known;
+    const given: Given = { small: {}, large: new Map() };
+    for (const row of this.#tables.rows(
+      `SELECT n.node, n.output, n.ref, n.ref ->> 'bytes' AS bytes, CASE WHEN n.output IS NULL AND n.ref IS NULL
+         THEN (SELECT count(*) FROM part p WHERE p.frame = n.frame AND p.node = n.node) ELSE 0 END AS parts
+       FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed')`,
+      frame,
+    )) {
+      if (row.output !== null) given.small[String(row.node)] = JSON.parse(String(row.output)) as unknown;
+      else if (row.ref !== null || Number(row.parts) > 0)
+        given.large.set(String(row.node), Number(row.bytes ?? Number(row.parts) * PART_CHARS));
     }
-    return outputs;
-  }
-  /** Nodes of a frame that have ended with an output too large to be kept at hand, and how large about. */
-  large(frame: string): { id: string; bytes: number }[] {
-    this.#anyLarge ??=
-      this.#tables.first('SELECT 1 FROM part UNION ALL SELECT 1 FROM node WHERE ref IS NOT NULL LIMIT 1') !==
-      undefined;
-    if (!this.#anyLarge) return [];
-    return this.#tables
-      .all(
-        `SELECT n.node, coalesce(n.ref ->> 'bytes', (SELECT sum(length(text)) FROM part p WHERE p.frame = n.frame AND p.node = n.node)) AS bytes
-         FROM node n WHERE n.frame = ? AND n.status IN ('succeeded', 'failed') AND n.output IS NULL
-           AND (n.ref IS NOT NULL OR EXISTS (SELECT 1 FROM part p WHERE p.frame = n.frame AND p.node = n.node))`,
-        frame,
-      )
-      .map((row) => ({ id: String(row.node), bytes: Number(row.bytes ?? 0) }));
+    this.#given.set(frame, given);
+    return given;
   }
   /** One output, wherever it stands. */
   async read(frame: string, node: string, readFile: (key: string) => Promise<unknown>): Promise<unknown> {
@@ -200,4 +187,9 @@ export class OutputsStore {
       )
       .map((row) => ({ frame: String(row.frame), node: String(row.node) }));
   }
+}
+
+function isLarge(given: Given, node: string, bytes: number): void {
+  delete given.small[node];
+  given.large.set(node, bytes);
 }

@@ -219,7 +219,7 @@ export class StateStore implements ProgressState {
     return { running: false, handling: gathers || this.#kept.isTakingOver(), waits };
   }
   takeOver(frame: FrameState, nowMs: number): void {
-    if (this.#kept.takeOver(frame, nowMs)) this.#outputs.hasLarge();
+    this.#kept.takeOver(frame, nowMs);
     this.#steps.changed();
   }
 }

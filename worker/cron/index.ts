@@ -1,4 +1,4 @@
-/** What happens every minute. Each job is tried by itself: one that fails does not keep the others. */
+/** What happens every minute. Each job is tried by itself: one that fails, or hangs, does not keep the others. */
 import type { Services } from '../services.ts';
 import { sweepCachedAnswers } from '../store/cached-answers.ts';
 import { archiveRuns } from './archive-runs.ts';
@@ -17,6 +17,8 @@ import { watchSpend } from './watch-spend.ts';
 import { logLine } from '../domain/log-line.ts';
 
 const ACTIVE_MS = 3_600_000;
+/** The others do not wait longer for a job; it goes on beside them. An invocation has fifteen minutes. */
+const PATIENCE_MS = 30_000;
 
 /** The name under which the local server ticks once when it has started (scripts/server.mjs): no cron of Cloudflare's is called so. */
 export const AFTER_START = '@start';
@@ -43,9 +45,22 @@ export async function everyMinute(services: Services, { afterStart = false } = {
     sweepEvents,
   };
   for (const [name, job] of Object.entries(jobs))
-    await job(services).catch((error: unknown) =>
+    await patiently(job(services)).catch((error: unknown) =>
       console.error(logLine({ level: 'error', at: `cron ${name}`, message: String(error) })),
     );
+}
+
+async function patiently(job: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  const late = scheduler.wait(PATIENCE_MS, { signal: done.signal }).then(() => {
+    throw new Error(`still goes on after ${PATIENCE_MS} ms; the others go on beside it`);
+  });
+  try {
+    await Promise.race([job, late]);
+  } finally {
+    done.abort();
+    late.catch(() => {});
+  }
 }
 
 /** Budget objects of teams that were active lately: holds that ran out end, a forgotten outbox is carried. */

@@ -1,11 +1,18 @@
-/** Finds runs nobody looked after - a lost message, a lost alarm - and enqueues them again (engine.md rule 3). */
+/**
+ * Finds runs nobody looked after - a lost message, a lost alarm - and hands them to their objects itself (engine.md rule 3): what the queue did not
+ * bring once, it may not bring again.
+ */
 import type { Services } from '../services.ts';
+import { handOver } from '../queues/executions.ts';
 import { enqueueExecutions } from '../store/execution-queue.ts';
 import { cancelRun, orphans } from '../store/called-runs.ts';
 import { grantSlots, workflowsWithLines } from '../store/slots.ts';
 import { lateExecutions, unendedExecutions } from '../store/executions.ts';
 
 const AT_ONCE = 1_000;
+/** A minute's worth: an invocation may ask a thousand times, and the oldest come first. */
+const MOST_LATE = 500;
+const HANDED_OVER = 50;
 /** After a start there is nothing else to do. */
 const MANY = 20_000;
 
@@ -13,10 +20,14 @@ export async function sweepExecutions(
   { env, db, now }: Services,
   { afterStart = false } = {},
 ): Promise<number> {
-  const late = afterStart
-    ? await unendedExecutions(db, now(), MANY)
-    : await lateExecutions(db, now(), AT_ONCE);
-  await enqueueExecutions(env, late);
+  if (afterStart) {
+    const unended = await unendedExecutions(db, now(), MANY);
+    await enqueueExecutions(env, unended);
+    return unended.length;
+  }
+  const late = await lateExecutions(db, now(), MOST_LATE);
+  for (let from = 0; from < late.length; from += HANDED_OVER)
+    await handOver({ env, db }, late.slice(from, from + HANDED_OVER));
   return late.length;
 }
 

@@ -19,20 +19,32 @@ export async function consumeExecutions(batch: MessageBatch<unknown>, { env, db 
     else wanted.set(parsed.data.executionId, [message]);
   }
   if (wanted.size === 0) return;
-  const orders = await loadOrders({ db, files: env.FILES }, [...wanted.keys()]);
+  const failed = await handOver({ env, db }, [...wanted.keys()]);
+  for (const [id, messages] of wanted)
+    for (const message of messages)
+      if (failed.has(id)) message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
+      else message.ack();
+}
+
+/** Hands each execution to its run's object, where it begins or goes on. Answers those that could not be handed over. */
+export async function handOver(
+  { env, db }: Pick<Services, 'env' | 'db'>,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const failed = new Set<string>();
+  const orders = await loadOrders({ db, files: env.FILES }, ids);
   await Promise.all(
-    [...wanted].map(async ([id, messages]) => {
+    ids.map(async (id) => {
       try {
         const order = orders.get(id);
         // an archived run has ended: its object would begin anew
         if (order && !order.isArchived) await runObject(env, id).start(order);
-        for (const message of messages) message.ack();
       } catch (error) {
-        console.error(
-          logLine({ level: 'error', at: 'queue executions', executionId: id, message: String(error) }),
-        );
-        for (const message of messages) message.retry({ delaySeconds: Math.min(60, 2 ** message.attempts) });
+        failed.add(id);
+        const message = String(error);
+        console.error(logLine({ level: 'error', at: 'queue executions', executionId: id, message }));
       }
     }),
   );
+  return failed;
 }
