@@ -1,4 +1,6 @@
 /** People in a run: what asks for them is found, understood and decided; starts on a schedule and ways of a switch are set up without code. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test, type Page } from '@playwright/test';
 import { answer, api, open, ready, signUp } from './people.ts';
 
@@ -54,6 +56,36 @@ test('an approval is found under Decisions while its run waits, and the run goes
   await open(page, '/dashboard/decisions', 'decisions');
   await expect(page.getByText('Nothing waits for you')).toBeVisible();
   expect(id).toMatch(/^exec_/);
+});
+
+test('an approval is found and given while another branch of its run goes on', async ({ page }) => {
+  let release = () => {};
+  const slow = createServer((_, response) => void (release = () => response.end('{"slow":true}')));
+  await new Promise<void>((listening) => slow.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/`;
+  await signUp(page);
+  const beside = {
+    ...approval,
+    nodes: [
+      ...approval.nodes,
+      { id: 'slow', kind: 'http', position: { x: 300, y: 200 }, config: { method: 'GET', url } },
+    ],
+    edges: [...approval.edges, { id: 'c', source: 'start', target: 'slow' }],
+  };
+  const id = await begin(page, beside, { customer: 'Acme' });
+  await open(page, '/dashboard/decisions', 'decisions');
+  const decision = page.getByTestId('decision-row').getByTestId('decision');
+  await expect(decision.getByTestId('decision-message')).toHaveText('Send it to Acme?');
+  await decision.getByRole('button', { name: 'Approve' }).click();
+  await expect(page.getByText('Nothing waits for you')).toBeVisible();
+  await open(page, `/dashboard/executions/${id}`, 'execution');
+  const step = (node: string) => page.locator(`[data-testid="node-run-row"][data-id="${node}"]`);
+  await expect(step('yes')).toHaveAttribute('data-status', 'succeeded');
+  await expect(step('slow')).toHaveAttribute('data-status', 'running');
+  await expect(page.getByTestId('execution-status')).toHaveText('Running');
+  release();
+  await expect(page.getByTestId('execution-status')).toHaveText('Completed');
+  slow.close();
 });
 
 test('an event that began no run is kept as a dead letter, and begins one once the workflow is published', async ({
