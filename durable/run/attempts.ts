@@ -1,12 +1,14 @@
 /** The attempts that run in this incarnation of the object, by lease token. Each comes to one result, whatever happens to it. */
-import type { NodeFailure, NodeOutcome } from '../../worker/domain/contracts/node.ts';
+import type { NodeFailure } from '../../worker/domain/contracts/node.ts';
 import { logLine } from '../../worker/domain/log-line.ts';
-import { err, type Result } from '../../worker/domain/result.ts';
+import { err, ok, type Result } from '../../worker/domain/result.ts';
 import type { Command } from '../../worker/domain/workflow/progress.ts';
 import { takesOverItems } from './earlier-items.ts';
 import type { LivingRun } from './living-run.ts';
+import { hashOfItems } from './items.ts';
 import { runNode } from './node-attempt.ts';
-import { take } from './results.ts';
+import { take, type Given } from './results.ts';
+import { streamedItems } from './streamed-items.ts';
 
 /**
  * After this many nodes in one go, all attempts wait until the others on this isolate had their turn. What runs inline never leaves the isolate, so
@@ -15,7 +17,7 @@ import { take } from './results.ts';
 const TURN = 50;
 
 export type RunCommand = Extract<Command, { do: 'run' }>;
-type Outcome = Result<NodeOutcome, NodeFailure>;
+type Outcome = Result<Given, NodeFailure>;
 
 export class Attempts {
   readonly #run: LivingRun;
@@ -59,18 +61,12 @@ export class Attempts {
   async #attempt(command: RunCommand, signal: AbortSignal): Promise<void> {
     const run = this.#run;
     let outcome: Outcome;
-    let resumes = false;
     try {
       if (++this.#begun % TURN === 0) this.#others ??= this.#othersTurn();
       if (this.#others) await this.#others;
-      const { store, plan, deps } = run;
-      const abandonEarlier = this.#afterLoss.delete(command.token);
-      outcome = await runNode({ command, signal, store, plan, deps, abandonEarlier });
-      if (outcome.ok && Array.isArray(outcome.value.output) && plan.nodes.get(command.node)!.isMap)
-        resumes = await takesOverItems(
-          { store, plan, deps, mapId: command.node, signal },
-          { frame: command.frame, items: outcome.value.output },
-        );
+      outcome = run.plan.nodes.get(command.node)!.isMap
+        ? await this.#expanded(command, signal)
+        : await this.#ran(command, signal);
     } catch (error) {
       this.#failed('WorkflowRun.node', command, error);
       outcome = err({
@@ -80,12 +76,32 @@ export class Attempts {
     }
     this.close(command.token);
     try {
-      take(run, command, { outcome, resumes });
+      take(run, command, outcome);
     } catch (error) {
       this.#failed('WorkflowRun.take', command, error);
       outcome = err({ reason: 'refused', message: 'The result could not be kept.' });
-      take(run, command, { outcome });
+      take(run, command, outcome);
     }
+  }
+
+  #ran(command: RunCommand, signal: AbortSignal) {
+    const { store, plan, deps } = this.#run;
+    const abandonEarlier = this.#afterLoss.delete(command.token);
+    return runNode({ command, signal, store, plan, deps, abandonEarlier });
+  }
+
+  /** A map gives its items: read off a file, or reckoned. */
+  async #expanded(command: RunCommand, signal: AbortSignal): Promise<Outcome> {
+    const { store, plan, deps } = this.#run;
+    const { frame, node: mapId } = command;
+    const streamed = await streamedItems({ store, plan, deps, signal }, command);
+    if (streamed && !streamed.ok) return streamed;
+    const ran = streamed ? null : await this.#ran(command, signal);
+    if (ran && !ran.ok) return ran;
+    const reckoned = (ran?.value.output ?? []) as unknown[];
+    const hash = () => (streamed ? streamed.value.hash : hashOfItems(reckoned));
+    const resumes = await takesOverItems({ store, plan, deps, mapId, signal }, { frame, hash });
+    return ok({ output: null, items: streamed?.value ?? reckoned, resumes });
   }
 
   async #othersTurn(): Promise<void> {

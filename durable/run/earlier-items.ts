@@ -2,7 +2,6 @@
 import { pathOf, scopeOfFrame, TOP, type Plan } from '../../worker/domain/workflow/plan.ts';
 import { keptIn, mapsWithin, type EarlierItemNode } from '../../worker/domain/workflow/replay.ts';
 import type { OutputPlace, OutputRef, RunDeps, WholeOutput } from '../../worker/domain/workflow/run.ts';
-import { hashOfItems } from './items.ts';
 import type { WorkflowRunStore } from './run.store.ts';
 
 /** What is longer is no row. */
@@ -26,10 +25,10 @@ export interface Bringing {
  */
 export async function takesOverItems(
   bringing: Bringing,
-  { frame, items }: { frame: string; items: readonly unknown[] },
+  { frame, hash }: { frame: string; hash: () => string | null },
 ): Promise<boolean> {
-  const hash = bringing.store.kept.itemsHash(frame, bringing.mapId);
-  if (hash === null || hash !== hashOfItems(items)) return false;
+  const earlier = bringing.store.kept.itemsHash(frame, bringing.mapId);
+  if (earlier === null || earlier !== hash()) return false;
   if (frame === TOP) await bringItems(bringing);
   return true;
 }

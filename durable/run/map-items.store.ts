@@ -2,7 +2,7 @@
 import type { EarlierItemNode } from '../../worker/domain/workflow/replay.ts';
 import type { OutputRef } from '../../worker/domain/workflow/run.ts';
 import type { FrameState } from '../../worker/domain/workflow/state.ts';
-import { itemChunks, itemsHash } from './items.ts';
+import { itemChunks, itemsHash, type ItemChunk } from './items.ts';
 import { LARGE_CHARS } from './outputs.store.ts';
 import { parse, type Tables } from './tables.ts';
 
@@ -30,15 +30,23 @@ export class MapItemsStore {
     this.#chunk = null;
   }
 
-  put(frame: string, node: string, items: unknown[]): void {
-    for (const { first, text: chunk } of itemChunks(items))
-      this.#tables.exec(
-        'INSERT OR REPLACE INTO item (frame, node, first, items) VALUES (?, ?, ?, ?)',
-        frame,
-        node,
-        first,
-        chunk,
-      );
+  put(frame: string, node: string, items: readonly unknown[]): void {
+    for (const chunk of itemChunks(items)) this.putChunk(frame, node, chunk);
+  }
+  /** They are the map's items once it is told how many there are. */
+  putChunk(frame: string, node: string, { first, text: chunk }: ItemChunk): void {
+    this.#tables.exec(
+      'INSERT OR REPLACE INTO item (frame, node, first, items) VALUES (?, ?, ?, ?)',
+      frame,
+      node,
+      first,
+      chunk,
+    );
+  }
+  /** Chunks of an attempt that was lost. */
+  remove(frame: string, node: string): void {
+    this.#chunk = null;
+    this.#tables.exec('DELETE FROM item WHERE frame = ? AND node = ?', frame, node);
   }
   at(frame: string, node: string, index: number): unknown {
     const kept = this.#chunk;

@@ -6,10 +6,13 @@ import { hasTemplate, renderConfig } from '../../worker/domain/workflow/expressi
 import { TOP, type Plan } from '../../worker/domain/workflow/plan.ts';
 import { liveEdges } from '../../worker/domain/workflow/readiness.ts';
 import { neededBy, type Needed } from '../../worker/domain/workflow/references.ts';
-import type { RunDeps } from '../../worker/domain/workflow/run.ts';
+import type { OutputPlace, OutputRef, RunDeps } from '../../worker/domain/workflow/run.ts';
 import type { WorkflowRunStore } from './run.store.ts';
 
 const MAX_STORED_CHARS = 1_000_000;
+
+/** What a node gave; what is more than should stand in memory is in a file already. */
+export type Ran = Omit<NodeOutcome, 'json'> & { ref?: OutputRef };
 /** What is brought to one node of large outputs: an object has 128 MB of memory, and JSON takes several times its text there. */
 const MAX_BROUGHT_BYTES = 32 * 1024 * 1024;
 
@@ -71,7 +74,7 @@ async function scopeOf(
       if (brought > MAX_BROUGHT_BYTES)
         return err({
           reason: 'refused',
-          message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(brought / 1024 / 1024)} MB, and ${MAX_BROUGHT_BYTES / 1024 / 1024} MB is the most.`,
+          message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(brought / 1024 / 1024)} MB, and ${MAX_BROUGHT_BYTES / 1024 / 1024} MB is the most. A map over "${id}" takes its items one by one.`,
         });
       nodes[id] = await store.outputs.read(key, id, deps.readOutput);
     }
@@ -106,7 +109,7 @@ export async function runNode({
   plan,
   deps,
   abandonEarlier,
-}: Attempt): Promise<Result<NodeOutcome, NodeFailure>> {
+}: Attempt): Promise<Result<Ran, NodeFailure>> {
   const order = store.order()!;
   const planned = plan.nodes.get(command.node)!;
   const kind = deps.kinds.get(planned.node.kind)!;
@@ -162,5 +165,33 @@ export async function runNode({
       field: 'value',
       message: `is larger than ${MAX_STORED_CHARS} characters`,
     });
-  return outcome;
+  if (!outcome.ok || !outcome.value.json) return outcome;
+  const { json, ...value } = outcome.value;
+  const at = { executionId: order.executionId, nodeId: command.node, itemPath: path };
+  const ref = await written(deps, { at, json, signal });
+  return ref.ok ? ok({ ...value, ref: ref.value }) : ref;
+}
+
+/** Its JSON goes to a file as it comes; what breaks off leaves none. */
+async function written(
+  deps: Pick<RunDeps, 'putOutput'>,
+  { at, json, signal }: { at: OutputPlace; json: NonNullable<NodeOutcome['json']>; signal: AbortSignal },
+): Promise<Result<OutputRef, NodeFailure>> {
+  let failure: NodeFailure | null = null;
+  async function* texts(): AsyncGenerator<string> {
+    for await (const piece of json) {
+      signal.throwIfAborted();
+      if (!piece.ok) {
+        failure = piece.error;
+        throw new Error('the node failed');
+      }
+      yield piece.value;
+    }
+  }
+  try {
+    return ok(await deps.putOutput(at, texts()));
+  } catch (error) {
+    if (failure) return err(failure);
+    throw error;
+  }
 }

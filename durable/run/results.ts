@@ -1,16 +1,19 @@
 /** What an attempt came to is written with the event it is, in one transaction; what comes too late leaves only what it cost. */
-import type { NodeFailure, NodeOutcome } from '../../worker/domain/contracts/node.ts';
+import type { NodeFailure } from '../../worker/domain/contracts/node.ts';
 import type { Result } from '../../worker/domain/result.ts';
 import type { RunCommand } from './attempts.ts';
 import type { LivingRun } from './living-run.ts';
+import type { Ran } from './node-attempt.ts';
+import type { KeptItems } from './streamed-items.ts';
 import type { Place } from './tables.ts';
 
-/** `resumes`: the items of this map are those of the earlier run, and what it gave in them is here. */
-export function take(
-  run: LivingRun,
-  command: RunCommand,
-  { outcome, resumes = false }: { outcome: Result<NodeOutcome, NodeFailure>; resumes?: boolean },
-): void {
+/** `items`: of a map, whole or kept already. `resumes`: they are those of the earlier run, and what it gave in them is here. */
+export interface Given extends Ran {
+  items?: readonly unknown[] | KeptItems;
+  resumes?: boolean;
+}
+
+export function take(run: LivingRun, command: RunCommand, outcome: Result<Given, NodeFailure>): void {
   const { frame, node } = command;
   const { store } = run;
   const spend = outcome.ok ? outcome.value.spend : 'spend' in outcome.error ? outcome.error.spend : undefined;
@@ -25,17 +28,18 @@ export function take(
         keepError(run, command);
       },
     );
-  } else if (run.plan.nodes.get(node)!.isMap)
-    taken = takeItems(run, command, { items: outcome.value.output as unknown[], resumes });
+  } else if (outcome.value.items)
+    taken = takeItems(run, command, { items: outcome.value.items, resumes: outcome.value.resumes === true });
   else {
-    const { output, handle, stored, wait } = outcome.value;
+    const { output, ref, handle, stored, wait } = outcome.value;
     taken = run.change(
       (progress, nowMs) =>
         wait && (wait.untilMs === null || wait.untilMs > nowMs)
           ? progress.waits(nowMs, command, wait.for, wait.untilMs)
           : progress.finished(nowMs, command, handle ?? null),
       () => {
-        run.large.keep(frame, node, output);
+        if (ref) store.outputs.putRef(frame, node, ref);
+        else run.large.keep(frame, node, output);
         pay();
         if (stored) run.reporter.keep(frame, node, stored);
       },
@@ -52,15 +56,17 @@ export function take(
 function takeItems(
   run: LivingRun,
   command: RunCommand,
-  { items, resumes }: { items: unknown[]; resumes: boolean },
+  { items, resumes }: { items: readonly unknown[] | KeptItems; resumes: boolean },
 ): boolean {
   const { concurrency, onItemError } = run.plan.nodes.get(command.node)!.node.config as {
     concurrency?: number;
     onItemError?: 'stop';
   };
   return run.change((progress, nowMs) => {
-    run.store.items.put(command.frame, command.node, items);
-    return progress.expanded(nowMs, command, { total: items.length, concurrency, onItemError, resumes });
+    const isKept = 'total' in items;
+    if (!isKept) run.store.items.put(command.frame, command.node, items);
+    const total = isKept ? items.total : items.length;
+    return progress.expanded(nowMs, command, { total, concurrency, onItemError, resumes });
   });
 }
 

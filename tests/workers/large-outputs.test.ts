@@ -338,3 +338,43 @@ describe('a page of steps', () => {
     expect(await seen()).toEqual(order);
   });
 });
+
+describe('rows of more than should stand in memory', () => {
+  const ROWS = 2_500;
+  const upload = async (fetch: Fetch) => {
+    const lines = Array.from({ length: ROWS }, (_, id) => `${id},"${'x'.repeat(1_000)}, ${id}"`);
+    const form = new FormData();
+    form.set('name', 'Wide');
+    form.set('file', new Blob([`id,note\n${lines.join('\n')}`], { type: 'text/csv' }), 'wide.csv');
+    return (await json(await fetch('/api/data-sources', { method: 'POST', body: form }))).id as string;
+  };
+
+  it('go from a file through a map, item by item, and a replay finds the same items', async () => {
+    const { fetch } = await makeTeam('editor');
+    const inside = { parentId: 'each' };
+    const { id } = await run(fetch, {
+      nodes: [
+        start,
+        node('read', 'data_source', { dataSourceId: await upload(fetch) }),
+        node('each', 'map', { items: '{{ nodes.read.rows }}', concurrency: 20, onItemError: 'remove' }),
+        node('id', 'transform', { expression: 'item.id = 7 ? $error("seven") : item.id' }, inside),
+        node('sum', 'transform', { expression: '$sum(nodes.each.results)' }),
+      ],
+      edges: [edge('start', 'read'), edge('read', 'each'), edge('each', 'sum')],
+    });
+    const done = await until(fetch, id, 'completed', 'failed');
+    expect(done.error).toBeNull();
+    expect(done.counts.id).toEqual({ succeeded: ROWS - 1, failed: 1 });
+    expect(of(done, 'sum').output).toBe((ROWS * (ROWS - 1)) / 2 - 7);
+    expect((await env.FILES.head(`executions/${id}/outputs/read.json`))!.size).toBeGreaterThan(2_500_000);
+    const read = (await whole(fetch, id, 'read')) as { rows: { id: number; note: string }[]; count: number };
+    expect([read.count, read.rows.length, read.rows[9]!.note.slice(-4)]).toEqual([ROWS, ROWS, 'x, 9']);
+    // what was there is not run again
+    const again = await replay(fetch, id);
+    const replayed = await until(fetch, again, 'completed', 'failed');
+    expect(replayed.counts.id).toEqual({ succeeded: ROWS - 1, failed: 1 });
+    const attempts = new Map<number, number>();
+    for (const { attempts: n } of items(replayed, 'id')) attempts.set(n, (attempts.get(n) ?? 0) + 1);
+    expect(attempts.get(0)).toBeGreaterThan(50);
+  });
+});

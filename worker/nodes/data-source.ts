@@ -1,6 +1,6 @@
 /** The rows of an uploaded file. */
 import { z } from 'zod';
-import { defineNode } from '../domain/contracts/node.ts';
+import { defineNode, type NodeContext, type NodeFailure } from '../domain/contracts/node.ts';
 import { err, ok, type Result } from '../domain/result.ts';
 import { truth } from '../domain/workflow/truth.ts';
 
@@ -14,10 +14,15 @@ export interface DataSourceDeps {
   }): Promise<{ rows: Record<string, unknown>[]; total: number } | null>;
 }
 
-/** Rows that one run may take in at once. */
+/** Rows that one run may take in. */
 export const MAX_ROWS = 100_000;
 const WINDOW = 1_000;
-const MAX_BYTES = 16 * 1024 * 1024;
+/** Rows of more than this are handed on piece by piece. */
+const AT_HAND_CHARS = 1_000_000;
+/** As JSON, where each row names its columns anew, a file of 50 MB may be several times as large. */
+const MAX_CHARS = 512 * 1024 * 1024;
+
+type Row = Record<string, unknown>;
 
 export const dataSource = defineNode({
   kind: 'data_source',
@@ -38,47 +43,84 @@ export const dataSource = defineNode({
   execution: 'io',
   idempotent: true,
   paid: false,
-  async run({ dataSourceId, query, limit = MAX_ROWS }, { teamId, deps, expressions, signal }) {
-    const { readRows } = deps as DataSourceDeps;
-    const rows: Record<string, unknown>[] = [];
-    let bytes = 0;
-    for (let offset = 0; rows.length < limit && !signal.aborted; offset += WINDOW) {
-      const window = await readRows({
-        teamId,
-        dataSourceId,
-        offset,
-        limit: query ? WINDOW : Math.min(WINDOW, limit - rows.length),
-      });
-      if (!window)
-        return err({
-          reason: 'refused',
-          field: 'dataSourceId',
-          message: `there is no data source "${dataSourceId}"`,
-        });
-      for (const row of window.rows) {
-        if (rows.length === limit) break;
-        const kept = await matches(row, query, expressions);
-        if (!kept.ok) return err({ reason: 'refused', field: 'query', ...kept.error });
-        if (!kept.value) continue;
-        rows.push(row);
-        bytes += JSON.stringify(row).length;
-        if (bytes > MAX_BYTES)
-          return err({
-            reason: 'refused',
-            field: 'limit',
-            message: `the rows are larger than ${MAX_BYTES / 1024 / 1024} MB; set a limit or a query`,
-          });
-      }
-      if (offset + WINDOW >= window.total) break;
+  async run(config, { teamId, deps, expressions, signal }) {
+    const rows: string[] = [];
+    let chars = 0;
+    const read = rowsOf(config, { teamId, deps: deps as DataSourceDeps, expressions, signal });
+    for (;;) {
+      const next = await read.next();
+      if (next.done)
+        return ok({ output: { rows: rows.map((row) => JSON.parse(row) as Row), count: rows.length } });
+      if (!next.value.ok) return next.value;
+      rows.push(next.value.value);
+      chars += next.value.value.length;
+      if (chars > AT_HAND_CHARS) return ok({ output: null, json: inPieces(rows, read) });
     }
-    return ok({ output: { rows, count: rows.length } });
   },
 });
 
+type Rows = AsyncGenerator<Result<string, NodeFailure>, void>;
+
+/** `{rows, count}` as JSON: the first rows are at hand, the others are read as they are wanted. */
+async function* inPieces(first: string[], rest: Rows): AsyncGenerator<Result<string, NodeFailure>> {
+  let count = first.length;
+  let chars = 0;
+  yield ok(`{"rows":[${first.join(',')}`);
+  for await (const row of rest) {
+    if (!row.ok) return yield row;
+    count++;
+    chars += row.value.length;
+    if (chars > MAX_CHARS)
+      return yield err({
+        reason: 'refused',
+        field: 'limit',
+        message: `the rows are larger than ${MAX_CHARS / 1024 / 1024} MB; set a limit or a query`,
+      });
+    yield ok(`,${row.value}`);
+  }
+  yield ok(`],"count":${count}}`);
+}
+
+/** The JSON of each row that is wanted, read a window at a time. */
+async function* rowsOf(
+  { dataSourceId, query, limit = MAX_ROWS }: z.infer<typeof dataSource.configSchema>,
+  {
+    teamId,
+    deps,
+    expressions,
+    signal,
+  }: Pick<NodeContext<DataSourceDeps>, 'teamId' | 'deps' | 'expressions' | 'signal'>,
+): Rows {
+  let count = 0;
+  for (let offset = 0; count < limit && !signal.aborted; offset += WINDOW) {
+    const window = await deps.readRows({
+      teamId,
+      dataSourceId,
+      offset,
+      limit: query ? WINDOW : Math.min(WINDOW, limit - count),
+    });
+    if (!window)
+      return yield err({
+        reason: 'refused',
+        field: 'dataSourceId',
+        message: `there is no data source "${dataSourceId}"`,
+      });
+    for (const row of window.rows) {
+      if (count === limit) break;
+      const kept = await matches(row, query, expressions);
+      if (!kept.ok) return yield err({ reason: 'refused', field: 'query', ...kept.error });
+      if (!kept.value) continue;
+      count++;
+      yield ok(JSON.stringify(row));
+    }
+    if (offset + WINDOW >= window.total) break;
+  }
+}
+
 async function matches(
-  row: Record<string, unknown>,
+  row: Row,
   query: string | undefined,
-  expressions: Parameters<typeof dataSource.run>[1]['expressions'],
+  expressions: NodeContext['expressions'],
 ): Promise<Result<boolean, { message: string; position?: number }>> {
   if (!query) return ok(true);
   const value = await expressions.evaluate(query, row);

@@ -32,6 +32,8 @@ export interface NodeSpend {
 /** What a node run gives: its output, the handle its successors hang on (condition: 'true' / 'false'), what it spent. */
 export interface NodeOutcome {
   output: unknown;
+  /** instead of `output`, where that is more than should stand in memory: its JSON, piece by piece; a failure among them is the node's */
+  json?: AsyncIterable<Result<string, NodeFailure>>;
   handle?: string;
   spend?: NodeSpend;
   logs?: string[];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { edge, KINDS, node, start } from '../../../tests/workflow-world.ts';
 import { definitionSchema } from './definition.ts';
 import { planOf } from './plan.ts';
-import { neededBy } from './references.ts';
+import { neededBy, placeNamed } from './references.ts';
 
 const needed = (config: object, kind = 'safe') => {
   const nodes = [start, node('before'), node('it', kind, { config })];
@@ -32,4 +32,22 @@ describe('the outputs a node may ask for', () => {
     expect(needed({ prompt: 'Hi' }, 'asks')).toEqual([]);
     expect(needed({ expression: 'nodes.*' }, 'asks')).toBe('all');
   });
+});
+
+describe('a text that only names a place', () => {
+  it.each<[string, { nodeId: string; path: string[] } | null]>([
+    ['{{ nodes.read.rows }}', { nodeId: 'read', path: ['rows'] }],
+    ['{{nodes.read-1.rows-}}', { nodeId: 'read-1', path: ['rows'] }],
+    ['{{- nodes.read-1.rows -}}', { nodeId: 'read-1', path: ['rows'] }],
+    ['nodes.read.rows', { nodeId: 'read', path: ['rows'] }],
+    ['nodes.`read-1`.data.rows', { nodeId: 'read-1', path: ['data', 'rows'] }],
+    ['nodes.read', { nodeId: 'read', path: [] }],
+    ['nodes.read-1.rows', null],
+    ['{{ nodes.read.rows | slice: 0, 2 }}', null],
+    ['{{ nodes.read.rows.size }}', null],
+    ['nodes.read.rows[id > 3]', null],
+    ['{{ nodes.a.rows }}{{ nodes.b.rows }}', null],
+    ['{{ trigger.rows }}', null],
+    ['nodes.*', null],
+  ])('in %s is %j', (text, place) => expect(placeNamed(text)).toEqual(place));
 });

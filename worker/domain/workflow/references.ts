@@ -30,3 +30,20 @@ function reckoned({ node, incoming, ignoresInput }: PlanNode): Needed {
   const all = text.match(/\bnodes\b/g)?.length ?? 0;
   return all > mentions || /\*\*|\$\$?(?![\w.$])/.test(text) ? 'all' : needed;
 }
+
+const NAME = '[A-Za-z_]\\w*';
+/** a template may name a node with a hyphen; in an expression that would be a difference */
+const TEMPLATE = new RegExp(`^\\s*\\{\\{-?\\s*nodes\\.([A-Za-z_][\\w-]*)((?:\\.${NAME})*)\\s*-?\\}\\}\\s*$`);
+const EXPRESSION = new RegExp(`^\\s*nodes\\.(?:\`([\\w-]+)\`|(${NAME}))((?:\\.${NAME})*)\\s*$`);
+/** what Liquid reckons of a list or a text, where there is no such member */
+const RECKONED = ['size', 'first', 'last'];
+
+/** Where a text that only names a place in a node's output points to, like `{{ nodes.read.rows }}`; null for any other text. */
+export function placeNamed(text: string): { nodeId: string; path: string[] } | null {
+  const template = TEMPLATE.exec(text);
+  const expression = template ? null : EXPRESSION.exec(text);
+  const nodeId = template?.[1] ?? expression?.[1] ?? expression?.[2];
+  if (nodeId === undefined) return null;
+  const path = (template?.[2] ?? expression?.[3] ?? '').split('.').slice(1);
+  return path.some((name) => RECKONED.includes(name)) ? null : { nodeId, path };
+}
