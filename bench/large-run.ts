@@ -5,6 +5,8 @@ import { makeWorkflow, trigger } from '../tests/journeys/workflow.ts';
 import { claim, machine } from './load.ts';
 
 const ROWS = Number(process.env.BENCH_ROWS ?? 100_000);
+/** of each row's note: 400 makes a file of almost the 50 MB that can be uploaded */
+const NOTE_CHARS = Number(process.env.BENCH_NOTE_CHARS ?? 0);
 const MOST_MB = 512;
 
 const folder = freshFolder();
@@ -28,7 +30,8 @@ const csv = ['id,name,company,note']
   .concat(
     Array.from(
       { length: ROWS },
-      (_, i) => `${i},Person ${i},Company ${i % 997},"Met at the fair, row ${i}; wants a call back"`,
+      (_, i) =>
+        `${i},Person ${i},Company ${i % 997},"${`Met at the fair, row ${i}; wants a call back`.padEnd(NOTE_CHARS, '.')}"`,
     ),
   )
   .join('\n');
