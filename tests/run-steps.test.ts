@@ -2,24 +2,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { StepsStore } from '../durable/run/steps.store.ts';
 import { Tables } from '../durable/run/tables.ts';
+import { storageOf } from './object-storage.ts';
 import type { Plan, PlanNode } from '../worker/domain/workflow/plan.ts';
 
 type Key = [item: number, frame: string, node: string];
-
-/** The storage of an object as its stores use it, and how SQLite goes about each question. */
-function storageOf(db: DatabaseSync, asked: (plan: string[]) => void) {
-  const exec = (sql: string, ...bindings: (string | number | null)[]) => {
-    if (!/^\s*SELECT/.test(sql) && bindings.length === 0) return void db.exec(sql);
-    const steps = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...bindings);
-    asked(steps.map(({ detail }) => String(detail)));
-    const rows = db.prepare(sql).all(...bindings);
-    return Object.assign(rows.values(), { toArray: () => rows });
-  };
-  return {
-    transactionSync: <T>(change: () => T) => change(),
-    sql: { exec: (sql: string, ...values: []) => exec(sql, ...values) ?? { toArray: () => [] } },
-  } as unknown as DurableObjectStorage;
-}
 
 /** A run with `leads` and `tags` side by side, and `mails` within `leads`; the last lead has twice as many. */
 function makeRun({ leads, mails }: { leads: number; mails: number }) {

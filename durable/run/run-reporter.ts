@@ -15,8 +15,6 @@ const PUSH_MS = 100;
 const UNWATCHED_MS = 1_000;
 const OUTPUTS_AT_ONCE = 200;
 const STEPS_AT_ONCE = 50;
-/** Beyond this, counting all nodes for every push would cost more than it tells. */
-const COUNTED_STEPS = 10_000;
 /** Of a run with more nodes it is not told what the engine took. */
 const COUNTED_STRETCHES = 1_000;
 
@@ -35,7 +33,6 @@ export class RunReporter {
   #pushTimer: ReturnType<typeof setTimeout> | null = null;
   /** nodes that moved since the last push, newest last */
   readonly #moved = new Map<string, { frame: string; node: string }>();
-  #steps = 0;
   #quietMs = QUIET_MS;
   #timerAtMs = 0;
   /** did the first change have its time? */
@@ -97,7 +94,6 @@ export class RunReporter {
   }
 
   node(frame: string, node: string): void {
-    this.#steps++;
     const key = `${frame}/${node}`;
     this.#moved.delete(key);
     this.#moved.set(key, { frame, node });
@@ -221,7 +217,7 @@ export class RunReporter {
         workflowId: order.workflowId,
         status: run.status,
         ...this.#store.spend.ofRun(),
-        ...(this.#steps < COUNTED_STEPS ? { counts: this.#store.steps.counts() } : {}),
+        counts: this.#store.steps.counts(),
         ...(nodes.length > 0 ? { node: nodes.at(-1), nodes } : {}),
       })
       .then((isWatched) => {

@@ -49,7 +49,7 @@ export class WorkflowRunStore {
     this.#order = undefined;
     for (const part of [this.#tables, this.state, this.kept, this.items, this.outputs, this.outbox])
       part.forget();
-    this.steps.changed();
+    this.steps.standing.forget();
   }
 
   /** null when it has not begun. */

@@ -11,6 +11,7 @@ import type {
 import type { KeptItemsStore } from './kept-items.store.ts';
 import type { OutboxStore } from './outbox.store.ts';
 import type { OutputsStore } from './outputs.store.ts';
+import type { Standing } from './standing.ts';
 import type { StepsStore } from './steps.store.ts';
 import { parse, type Place, type Row, type Tables } from './tables.ts';
 
@@ -33,7 +34,7 @@ export class StateStore implements ProgressState {
   readonly #kept: KeptItemsStore;
   readonly #outputs: OutputsStore;
   readonly #outbox: OutboxStore;
-  readonly #steps: StepsStore;
+  readonly #standing: Standing;
   #run: RunState | undefined;
   readonly #frames = new Map<string, FrameState>();
   readonly #maps = new Map<string, MapState | null>();
@@ -43,7 +44,7 @@ export class StateStore implements ProgressState {
     this.#kept = kept;
     this.#outputs = outputs;
     this.#outbox = outbox;
-    this.#steps = steps;
+    this.#standing = steps.standing;
   }
   forget(): void {
     this.#run = undefined;
@@ -91,8 +92,17 @@ export class StateStore implements ProgressState {
   }
   #keep(frame: FrameState): void {
     if (this.#frames.size >= LIVE_FRAMES)
-      for (const [key] of this.#frames) if (key !== '' && this.#frames.delete(key)) break;
+      for (const [key] of this.#frames)
+        if (key !== '') {
+          this.#drop(key);
+          break;
+        }
     this.#frames.set(frame.key, frame);
+    this.#standing.frameIsThere(frame);
+  }
+  #drop(key: string): void {
+    this.#frames.delete(key);
+    this.#standing.frameIsGone(key);
   }
   putFrame(frame: FrameState): void {
     this.#tables.exec(
@@ -109,7 +119,7 @@ export class StateStore implements ProgressState {
     );
     if (frame.status === 'running') this.#keep(frame);
     else if (frame.key !== '') {
-      this.#frames.delete(frame.key);
+      this.#drop(frame.key);
       this.#outputs.frameEnded(frame.key);
     }
   }
@@ -132,7 +142,7 @@ export class StateStore implements ProgressState {
       text(node.error),
       text(node.wait),
     );
-    this.#steps.changed();
+    this.#standing.moved(frame.key, nodeId, node.status);
   }
   nodesIn(...statuses: NodeStatus[]): Place[] {
     const marks = statuses.map(() => '?').join(', ');
@@ -220,7 +230,7 @@ export class StateStore implements ProgressState {
   }
   takeOver(frame: FrameState, nowMs: number): void {
     this.#kept.takeOver(frame, nowMs);
-    this.#steps.changed();
+    this.#standing.rowsCame(frame);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Stretch } from '../../worker/domain/workflow/engine-time.ts';
 import type { Plan } from '../../worker/domain/workflow/plan.ts';
 import { PAGE_CHARS, type NodeRow, type RowPage } from '../../worker/domain/workflow/run-page.ts';
 import type { NodeView, OutputRef } from '../../worker/domain/workflow/run.ts';
-import type { NodeStatus } from '../../worker/domain/workflow/state.ts';
+import { Standing, type Counts } from './standing.ts';
 import { nodeOf } from './state.store.ts';
 import { stepsInOrder, type StepsAsk } from './steps-in-order.ts';
 import { parse, type Row, type Tables } from './tables.ts';
@@ -13,18 +13,13 @@ const PREVIEW_CHARS = 1_000;
 /** a node `n` that waits for a person; each half is answered by an index of its own */
 const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
 
-type Counts = Record<string, Partial<Record<NodeStatus, number>>>;
-
 export class StepsStore {
   readonly #tables: Tables;
-  #counts: Counts | null = null;
+  readonly standing: Standing;
 
   constructor(tables: Tables) {
     this.#tables = tables;
-  }
-  /** A step stands elsewhere now. */
-  changed(): void {
-    this.#counts = null;
+    this.standing = new Standing(tables);
   }
 
   /** One page of them; shorter than asked for when they are large. */
@@ -90,13 +85,9 @@ export class StepsStore {
       });
   }
 
-  /** Per node, how many of its items stand where. Counted anew only after a step has changed: it takes longer than a page. */
+  /** Per node, how many of its items stand where. */
   counts(): Counts {
-    if (this.#counts) return this.#counts;
-    const counts: Counts = {};
-    for (const row of this.#tables.rows('SELECT node, status, count(*) AS n FROM node GROUP BY node, status'))
-      (counts[String(row.node)] ??= {})[row.status as NodeStatus] = Number(row.n);
-    return (this.#counts = counts);
+    return this.standing.counts();
   }
   /** When its nodes ran or waited; null when there are more than `limit`. */
   stretches(limit: number): Stretch[] | null {
