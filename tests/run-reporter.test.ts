@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunReporter } from '../durable/run/run-reporter.ts';
+import { Standing } from '../durable/run/standing.ts';
+import type { Tables } from '../durable/run/tables.ts';
 import type { WorkflowRunStore } from '../durable/run/run.store.ts';
 import type { RunDeps, RunRecord } from '../worker/domain/workflow/run.ts';
-import type { ExecutionStatus } from '../worker/domain/workflow/state.ts';
+import type { ExecutionStatus, NodeState } from '../worker/domain/workflow/state.ts';
 
 let teams = 0;
 
@@ -17,21 +19,26 @@ function setUp({ isWatched }: { isWatched: boolean }) {
     deadlineMs: began + 1e6,
   };
   let isRecorded = false;
-  const nodes: Record<string, unknown> = {};
+  const standing = new Standing({} as Tables);
   const written: [atMs: number, status: string][] = [];
   const pushed: [atMs: number, status: string][] = [];
   const order = { executionId: 'exec_1', teamId: `team_${teams++}`, workflowId: 'wf_1', budgetNanoUsd: null };
   const nothing = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
   const store = {
     order: () => order,
-    state: { run: () => run, frame: () => ({ path: [], nodes: new Map(Object.entries(nodes)) }) },
+    state: { run: () => run, frame: () => ({ path: [], nodes: new Map() }) },
     outbox: {
       isRecorded: () => isRecorded,
       setRecorded: () => void (isRecorded = true),
       oldest: () => ({ rows: [], more: false }),
     },
     spend: { ofRun: () => nothing, ofNode: () => nothing },
-    steps: { questionCount: () => 0, stretches: () => [], counts: () => ({}) },
+    steps: {
+      questionCount: () => 0,
+      stretches: () => [],
+      counts: () => ({}),
+      standing,
+    },
   };
   const deps: Partial<RunDeps> = {
     now: () => Date.now(),
@@ -55,7 +62,7 @@ function setUp({ isWatched }: { isWatched: boolean }) {
     }
   };
   const times = (of: [number, string][]) => of.map(([atMs]) => atMs);
-  return { reporter, run, nodes, written, pushed, goOn, times };
+  return { reporter, run, standing, written, pushed, goOn, times };
 }
 
 describe('what a run tells of itself', () => {
@@ -92,12 +99,12 @@ describe('what a run tells of itself', () => {
   });
 
   it('is written within 300 ms when a step asks a person, also while other branches run on', async () => {
-    const { nodes, written, reporter, goOn } = setUp({ isWatched: false });
-    nodes.ask = { status: 'waiting', wait: { for: 'approval' } };
+    const { standing, written, reporter, goOn } = setUp({ isWatched: false });
+    standing.moved('', 'ask', { status: 'waiting', wait: { for: 'approval' } } as NodeState);
     reporter.node('', 'ask');
     await goOn(300);
     expect(written).toEqual([[300, 'running']]);
-    nodes.send = { status: 'needs_review', wait: null };
+    standing.moved('', 'send', { status: 'needs_review' } as NodeState);
     await goOn(1_000);
     reporter.node('', 'send');
     await goOn(300);

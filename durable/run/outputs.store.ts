@@ -34,6 +34,10 @@ export class OutputsStore {
     this.#given.clear();
     this.#lately.clear();
   }
+  /** None of its nodes has given anything. */
+  frameBegins(frame: string): void {
+    this.#given.set(frame, { small: {}, large: new Map() });
+  }
   /** Nobody asks for the outputs of an item that has ended as often as for those of one that goes on. */
   frameEnded(frame: string): void {
     this.#given.delete(frame);

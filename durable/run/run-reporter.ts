@@ -1,4 +1,5 @@
 /** What a run tells the others: its index row and outputs to D1, its steps to the team's open pages. Neither can stop the run. */
+import { pathOf } from '../../worker/domain/workflow/plan.ts';
 import { uncoveredMs } from '../../worker/domain/workflow/engine-time.ts';
 import type { RunDeps, RunRecord } from '../../worker/domain/workflow/run.ts';
 import { ENDED } from '../../worker/domain/workflow/state.ts';
@@ -81,13 +82,6 @@ export class RunReporter {
     }, waitMs);
   }
 
-  #asks(frame: string, node: string): boolean {
-    const state = this.#store.state.frame(frame).nodes.get(node);
-    return (
-      state?.status === 'needs_review' || (state?.status === 'waiting' && state.wait?.for === 'approval')
-    );
-  }
-
   #isUnwatched(): boolean {
     const teamId = this.#store.order()?.teamId ?? '';
     return (unwatched.get(teamId) ?? 0) > this.#deps.now();
@@ -99,7 +93,7 @@ export class RunReporter {
     this.#moved.set(key, { frame, node });
     if (this.#moved.size > STEPS_AT_ONCE) this.#moved.delete(this.#moved.keys().next().value!);
     // a question to a person stands in the index row soon, also while other branches run on
-    if (this.#asks(frame, node)) {
+    if (this.#store.steps.standing.takeAsked()) {
       this.#isQuestion = true;
       this.#reportIn(SOON_MS);
     }
@@ -108,7 +102,7 @@ export class RunReporter {
 
   /** Keeps an output to be carried to D1; called inside the transaction that takes the node's result. */
   keep(frameKey: string, nodeId: string, stored: { value: unknown; tags: string[] }): void {
-    const { path } = this.#store.state.frame(frameKey);
+    const path = pathOf(frameKey);
     const { startedMs, ...spend } = this.#store.spend.ofFrame(frameKey);
     const nowMs = this.#deps.now();
     this.#store.outbox.put({

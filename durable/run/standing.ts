@@ -2,7 +2,7 @@
  * How many of a run's nodes stand where: counted over the rows once, and from then on kept as nodes move, since to count a hundred thousand
  * rows anew for everybody who looks takes longer than the page they look at.
  */
-import type { FrameState, NodeStatus } from '../../worker/domain/workflow/state.ts';
+import type { FrameState, NodeState, NodeStatus } from '../../worker/domain/workflow/state.ts';
 import type { Tables } from './tables.ts';
 
 export type Counts = Record<string, Partial<Record<NodeStatus, number>>>;
@@ -12,6 +12,7 @@ export class Standing {
   #counts: Counts | null = null;
   /** how the nodes of frames that go on stand in the rows, by frame and node */
   readonly #known = new Map<string, Map<string, NodeStatus>>();
+  #isAsked = false;
 
   constructor(tables: Tables) {
     this.#tables = tables;
@@ -35,7 +36,8 @@ export class Standing {
     this.#known.delete(frame.key);
     this.frameIsThere(frame);
   }
-  moved(frame: string, node: string, status: NodeStatus): void {
+  moved(frame: string, node: string, { status, wait }: NodeState): void {
+    if (status === 'needs_review' || (status === 'waiting' && wait?.for === 'approval')) this.#isAsked = true;
     const known = this.#known.get(frame);
     if (!known) this.#counts = null;
     else if (this.#counts) {
@@ -45,6 +47,13 @@ export class Standing {
       counts[status] = (counts[status] ?? 0) + 1;
     }
     known?.set(node, status);
+  }
+
+  /** Did a node come to wait for a person since this was last asked? */
+  takeAsked(): boolean {
+    const isAsked = this.#isAsked;
+    this.#isAsked = false;
+    return isAsked;
   }
 
   counts(): Counts {

@@ -29,6 +29,14 @@ interface Beside {
   steps: StepsStore;
 }
 
+/** Is there a node that runs, and is no map that only waits for its items? Asked after every event, so one is answer enough. */
+const RUNNING = `SELECT 1 FROM node n LEFT JOIN map m USING (frame, node)
+  WHERE n.status IN ('queued', 'running', 'waiting') AND n.status = 'running' AND m.total IS NULL LIMIT 1`;
+/** Nodes that wait, and maps all of whose items have ended. */
+const STANDING_STILL = `SELECT n.status, n.wait FROM node n LEFT JOIN map m USING (frame, node)
+  WHERE n.status IN ('queued', 'running', 'waiting')
+    AND (n.status = 'waiting' OR (n.status = 'running' AND m.active = 0 AND m.next >= m.total))`;
+
 export class StateStore implements ProgressState {
   readonly #tables: Tables;
   readonly #kept: KeptItemsStore;
@@ -117,8 +125,10 @@ export class StateStore implements ProgressState {
       frame.resultNode,
       text(frame.error),
     );
-    if (frame.status === 'running') this.#keep(frame);
-    else if (frame.key !== '') {
+    if (frame.status === 'running') {
+      this.#keep(frame);
+      if (frame.nodes.size === 0) this.#outputs.frameBegins(frame.key);
+    } else if (frame.key !== '') {
       this.#drop(frame.key);
       this.#outputs.frameEnded(frame.key);
     }
@@ -142,7 +152,7 @@ export class StateStore implements ProgressState {
       text(node.error),
       text(node.wait),
     );
-    this.#standing.moved(frame.key, nodeId, node.status);
+    this.#standing.moved(frame.key, nodeId, node);
   }
   nodesIn(...statuses: NodeStatus[]): Place[] {
     const marks = statuses.map(() => '?').join(', ');
@@ -215,22 +225,18 @@ export class StateStore implements ProgressState {
     return this.#tables.first(one, parent, scope) !== undefined;
   }
   motion() {
+    if (this.#tables.first(RUNNING)) return { running: true, handling: false, waits: [] };
     const waits: NodeWait['for'][] = [];
     let gathers = false;
-    for (const row of this.#tables.all(
-      `SELECT n.status, n.wait, m.total FROM node n LEFT JOIN map m USING (frame, node)
-       WHERE n.status IN ('queued', 'running', 'waiting')
-         AND (n.status = 'waiting' OR (n.status = 'running' AND (m.total IS NULL OR (m.active = 0 AND m.next >= m.total))))`,
-    )) {
+    for (const row of this.#tables.all(STANDING_STILL))
       if (row.status === 'waiting') waits.push(parse<NodeWait>(row.wait!)?.for ?? 'retry');
-      else if (row.total === null) return { running: true, handling: false, waits: [] };
       else gathers = true;
-    }
     return { running: false, handling: gathers || this.#kept.isTakingOver(), waits };
   }
   takeOver(frame: FrameState, nowMs: number): void {
     this.#kept.takeOver(frame, nowMs);
     this.#standing.rowsCame(frame);
+    this.#outputs.frameEnded(frame.key);
   }
 }
 

@@ -18,14 +18,42 @@ export interface StepsAsk {
 
 export function* stepsInOrder(tables: Tables, plan: Plan, ask: StepsAsk): Generator<Row> {
   const scopes = scopesOf(plan, ask.nodeId);
-  if (scopes.includes(TOP)) yield* rowsIn(tables, `f.key = ?5`, { ...ask, scope: TOP });
+  const open: SqlStorageCursor<Row>[] = [];
+  try {
+    for (const row of inOrder(tables, plan, { ask, scopes, open })) yield row;
+  } finally {
+    finish(open);
+  }
+}
+
+/**
+ * A cursor that is not read to its end keeps what it reads from until it is collected as garbage, and thousands of them slow down all other questions. What is
+ * left of one is at most a page.
+ */
+function finish(cursors: SqlStorageCursor<Row>[]): void {
+  for (const cursor of cursors) for (let next = cursor.next(); !next.done;) next = cursor.next();
+}
+
+function* inOrder(
+  tables: Tables,
+  plan: Plan,
+  { ask, scopes, open }: { ask: StepsAsk; scopes: string[]; open: SqlStorageCursor<Row>[] },
+): Generator<Row> {
+  const opened = (cursor: SqlStorageCursor<Row>) => {
+    open.push(cursor);
+    return cursor;
+  };
+  if (scopes.includes(TOP)) {
+    const top = opened(rowsIn(tables, `f.key = ?5`, { ...ask, scope: TOP }));
+    for (let next = top.next(); !next.done; next = top.next()) yield next.value;
+  }
   const streams = scopes
     .filter((scope) => scope !== TOP)
     .map((scope) => {
       const isInner = plan.nodes.get(scope)!.scope !== TOP;
       if (isInner) makeSeekable(tables, scope);
       const items = `f.parent ${isInner ? '<>' : '='} '' AND f.scope = ?5`;
-      const rows = rowsIn(tables, items, { ...ask, scope });
+      const rows = opened(rowsIn(tables, items, { ...ask, scope }));
       return { rows, next: rows.next() };
     });
   for (;;) {

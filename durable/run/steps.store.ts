@@ -10,8 +10,9 @@ import { parse, type Row, type Tables } from './tables.ts';
 
 /** How an output begins, where it is not shown whole. */
 const PREVIEW_CHARS = 1_000;
-/** a node `n` that waits for a person; each half is answered by an index of its own */
-const ASKS = `(n.status = 'needs_review' OR (n.status = 'waiting' AND n.wait ->> 'for' = 'approval'))`;
+/** Where nodes wait for a person; each half is answered by an index of its own, where one condition for both would go through all nodes. */
+const ASKS = `(SELECT frame, node FROM node WHERE status = 'needs_review' UNION ALL SELECT frame, node FROM node
+  WHERE status IN ('queued', 'running', 'waiting') AND status = 'waiting' AND wait ->> 'for' = 'approval')`;
 
 export class StepsStore {
   readonly #tables: Tables;
@@ -70,13 +71,13 @@ export class StepsStore {
   }
 
   questionCount(): number {
-    return Number(this.#tables.first(`SELECT count(*) AS n FROM node n WHERE ${ASKS}`)!.n);
+    return Number(this.#tables.first(`SELECT count(*) AS n FROM ${ASKS}`)!.n);
   }
   questions(limit: number): NodeView[] {
     return this.#tables
       .all(
-        `SELECT n.*, f.path FROM node n JOIN frame f ON f.key = n.frame
-         WHERE ${ASKS} ORDER BY n.started_ms, n.item LIMIT ?`,
+        `SELECT n.*, f.path FROM ${ASKS} JOIN node n USING (frame, node) JOIN frame f ON f.key = n.frame
+         ORDER BY n.started_ms, n.item LIMIT ?`,
         limit,
       )
       .map((row) => {
