@@ -69,14 +69,14 @@ async function scopeOf(
     Object.assign(nodes, small);
     const frame = store.state.frame(key);
     for (const [id, bytes] of large) {
-      if (needed !== 'all' && !needed.has(id)) continue;
-      brought += bytes;
-      if (brought > MAX_BROUGHT_BYTES)
-        return err({
-          reason: 'refused',
-          message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(brought / 1024 / 1024)} MB, and ${MAX_BROUGHT_BYTES / 1024 / 1024} MB is the most. A map over "${id}" takes its items one by one.`,
-        });
-      nodes[id] = await store.outputs.read(key, id, deps.readOutput);
+      const members = needed === 'all' ? 'all' : needed.get(id);
+      if (members === undefined) continue;
+      const left = MAX_BROUGHT_BYTES - brought;
+      const part =
+        members === 'all' ? null : await store.outputs.members([key, id], members, left, deps.readOutputText);
+      brought += part ? part.chars : bytes;
+      if (brought > MAX_BROUGHT_BYTES) return tooMuch(id, brought);
+      nodes[id] = part ? part.value : await store.outputs.read(key, id, deps.readOutput);
     }
     if (frame.parent === null) continue;
     scope.index = frame.path.at(-1)!;
@@ -84,6 +84,13 @@ async function scopeOf(
   }
   return ok(scope);
 }
+
+const MB = 1024 * 1024;
+const tooMuch = (id: string, bytes: number) =>
+  err({
+    reason: 'refused' as const,
+    message: `What it asks for is too large: the output of "${id}" brings it to ${Math.ceil(bytes / MB)} MB, and ${MAX_BROUGHT_BYTES / MB} MB is the most. A map over "${id}" takes its items one by one.`,
+  });
 
 /** Every incoming value by its source, over the ways that were gone; and as one: the single one, else all; in a body without an edge, the item. */
 function inputsOf(

@@ -1,4 +1,5 @@
 /** What nodes have given: small outputs in their rows and at hand, longer ones in parts, those that went to R2 as the file they stand in. */
+import { JsonMembers } from '../../worker/domain/data/json-members.ts';
 import type { OutputRef, WholeOutput } from '../../worker/domain/workflow/run.ts';
 import { parse, type Place, type Tables } from './tables.ts';
 
@@ -56,7 +57,7 @@ export class OutputsStore {
     return false;
   }
   #put(frame: string, node: string, json: string, value: () => unknown): boolean {
-    this.#lately.delete(`${frame}|${node}`);
+    this.#isNew(frame, node);
     const given = this.#given.get(frame);
     const isSmall = json.length <= PART_CHARS;
     if (given && isSmall) {
@@ -86,7 +87,7 @@ export class OutputsStore {
   }
   /** It stands in R2, so it need not stand here. */
   putRef(frame: string, node: string, ref: OutputRef): void {
-    this.#lately.delete(`${frame}|${node}`);
+    this.#isNew(frame, node);
     const given = this.#given.get(frame);
     if (given) isLarge(given, node, ref.bytes ?? 0);
     this.#tables.exec(
@@ -125,9 +126,40 @@ export class OutputsStore {
     if (whole === null) return null;
     const output = 'ref' in whole ? await readFile(whole.ref.key) : (JSON.parse(whole.json) as unknown);
     if ('json' in whole && whole.json.length <= PART_CHARS) return output;
+    this.#remember(at, output);
+    return output;
+  }
+  /** What was read of it lately no longer holds. */
+  #isNew(frame: string, node: string): void {
+    for (const at of this.#lately.keys())
+      if (at === `${frame}|${node}` || at.startsWith(`${frame}|${node}|`)) this.#lately.delete(at);
+  }
+  #remember(at: string, output: unknown): void {
     if (this.#lately.size >= LARGE_KEPT) this.#lately.delete(this.#lately.keys().next().value!);
     this.#lately.set(at, output);
-    return output;
+  }
+  /** Some members of an output that stands in a file, and how many characters they are, at most some more than `most`; null when it is no object in a file. */
+  async members(
+    [frame, node]: [frame: string, node: string],
+    names: ReadonlySet<string>,
+    most: number,
+    readFile: (key: string) => AsyncIterable<string>,
+  ): Promise<{ value: unknown; chars: number } | null> {
+    const file = this.fileOf(frame, node);
+    if (!file) return null;
+    const at = `${frame}|${node}|${[...names].sort().join()}`;
+    const lately = this.#lately.get(at) as { value: unknown; chars: number } | undefined;
+    if (lately) return lately;
+    const members = new JsonMembers(names, { maxChars: most });
+    for await (const piece of readFile(file.key)) {
+      members.push(piece);
+      if (members.isTooLarge) return { value: null, chars: members.chars };
+    }
+    const value = members.value();
+    if (value === null) return null;
+    const found = { value, chars: members.chars };
+    this.#remember(at, found);
+    return found;
   }
   /** The same, not read: its JSON, or the file it stands in; null when it has given nothing. */
   whole(frame: string, node: string): WholeOutput | null {

@@ -359,13 +359,15 @@ describe('rows of more than should stand in memory', () => {
         node('each', 'map', { items: '{{ nodes.read.rows }}', concurrency: 20, onItemError: 'remove' }),
         node('id', 'transform', { expression: 'item.id = 7 ? $error("seven") : item.id' }, inside),
         node('sum', 'transform', { expression: '$sum(nodes.each.results)' }),
+        node('said', 'output', { value: '{{ nodes.read.count }} rows, {{ nodes.sum }}' }),
       ],
-      edges: [edge('start', 'read'), edge('read', 'each'), edge('each', 'sum')],
+      edges: [edge('start', 'read'), edge('read', 'each'), edge('each', 'sum'), edge('sum', 'said')],
     });
     const done = await until(fetch, id, 'completed', 'failed');
     expect(done.error).toBeNull();
     expect(done.counts.id).toEqual({ succeeded: ROWS - 1, failed: 1 });
     expect(of(done, 'sum').output).toBe((ROWS * (ROWS - 1)) / 2 - 7);
+    expect(of(done, 'said').output).toBe(`${ROWS} rows, ${(ROWS * (ROWS - 1)) / 2 - 7}`);
     expect((await env.FILES.head(`executions/${id}/outputs/read.json`))!.size).toBeGreaterThan(2_500_000);
     const read = (await whole(fetch, id, 'read')) as { rows: { id: number; note: string }[]; count: number };
     expect([read.count, read.rows.length, read.rows[9]!.note.slice(-4)]).toEqual([ROWS, ROWS, 'x, 9']);

@@ -2,15 +2,15 @@
  * The elements of an array somewhere in a JSON text that comes in pieces, each as the text it is: neither the text nor the array is ever whole
  * in memory. For JSON that was written by us: it is valid, and no object names a member twice.
  */
+import { JsonNesting } from './json-nesting.ts';
 
-const QUOTE = 34;
 const COMMA = 44;
 const COLON = 58;
-const BACKSLASH = 92;
 const OPEN_BRACKET = 91;
 const CLOSE_BRACKET = 93;
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
+const QUOTE = 34;
 
 const isSpace = (code: number): boolean => code === 32 || code === 10 || code === 13 || code === 9;
 
@@ -23,10 +23,8 @@ export class JsonElements {
   /** names of the path that were found */
   #matched = 0;
   #found = false;
-  /** inside the value that is skipped, or the element */
-  #depth = 0;
-  #inText = false;
-  #escaped = false;
+  /** in the name, the value that is skipped, or the element */
+  readonly #nesting = new JsonNesting();
   /** what came in earlier pieces of the name, or the element, that goes on */
   #begun = '';
   #name: string | null = null;
@@ -42,46 +40,39 @@ export class JsonElements {
   }
 
   *push(text: string): Generator<string> {
+    const nesting = this.#nesting;
     let from = 0;
-    for (let at = 0; at < text.length; at++) {
+    for (let at = 0; at < text.length && this.#place !== 'over'; at++) {
       const code = text.charCodeAt(at);
-      switch (this.#place) {
-        case 'over':
-          return;
-        case 'value':
-          if (isSpace(code)) break;
-          this.#valueBegins(code);
-          from = at + 1;
-          break;
-        case 'members':
-          if (this.#inText || code === QUOTE) {
-            if (!this.#inText) from = at;
-            if (this.#textGoesOn(code)) {
-              this.#name = JSON.parse(this.#begun + text.slice(from, at + 1)) as string;
-              this.#begun = '';
-            }
-          } else if (code === COLON) this.#memberBegins();
-          else if (code === CLOSE_BRACE) this.#place = 'over';
-          break;
-        case 'skipped':
-          if (this.#inText || code === QUOTE) this.#textGoesOn(code);
-          else if (this.#depth === 0 && code === COMMA) this.#place = 'members';
-          else if (this.#depth === 0 && code === CLOSE_BRACE) this.#place = 'over';
-          else this.#nests(code);
-          break;
-        case 'elements':
-          if (this.#inText || code === QUOTE) this.#textGoesOn(code);
-          else if (this.#depth === 0 && (code === COMMA || code === CLOSE_BRACKET)) {
-            const element = (this.#begun + text.slice(from, at)).trim();
-            this.#begun = '';
-            from = at + 1;
-            if (code === CLOSE_BRACKET) this.#place = 'over';
-            // an array without elements has none
-            if (element !== '') yield element;
-          } else this.#nests(code);
-      }
+      const isOutside = nesting.isOutside;
+      if (this.#place === 'value') {
+        if (isSpace(code)) continue;
+        this.#valueBegins(code);
+        from = at + 1;
+      } else if (this.#place === 'members') {
+        if (isOutside && code === QUOTE) from = at;
+        if (isOutside && code === COLON) this.#memberBegins();
+        else if (isOutside && code === CLOSE_BRACE) this.#place = 'over';
+        else {
+          nesting.step(code);
+          if (isOutside || nesting.isInText) continue;
+          this.#name = JSON.parse(this.#begun + text.slice(from, at + 1)) as string;
+          this.#begun = '';
+        }
+      } else if (this.#place === 'skipped') {
+        if (isOutside && code === COMMA) this.#place = 'members';
+        else if (isOutside && code === CLOSE_BRACE) this.#place = 'over';
+        else nesting.step(code);
+      } else if (isOutside && (code === COMMA || code === CLOSE_BRACKET)) {
+        const element = (this.#begun + text.slice(from, at)).trim();
+        this.#begun = '';
+        from = at + 1;
+        if (code === CLOSE_BRACKET) this.#place = 'over';
+        // an array without elements has none
+        if (element !== '') yield element;
+      } else nesting.step(code);
     }
-    if (this.#place === 'elements' || (this.#place === 'members' && this.#inText))
+    if (this.#place === 'elements' || (this.#place === 'members' && nesting.isInText))
       this.#begun += text.slice(from);
   }
 
@@ -97,22 +88,5 @@ export class JsonElements {
     if (isOnTheWay) this.#matched++;
     this.#place = isOnTheWay ? 'value' : 'skipped';
     this.#name = null;
-  }
-
-  /** True when it ends with this character. */
-  #textGoesOn(code: number): boolean {
-    if (!this.#inText) this.#inText = true;
-    else if (this.#escaped) this.#escaped = false;
-    else if (code === BACKSLASH) this.#escaped = true;
-    else if (code === QUOTE) {
-      this.#inText = false;
-      return true;
-    }
-    return false;
-  }
-
-  #nests(code: number): void {
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) this.#depth++;
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) this.#depth--;
   }
 }

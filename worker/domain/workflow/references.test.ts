@@ -9,7 +9,7 @@ const needed = (config: object, kind = 'safe') => {
   const edges = [edge('start', 'before'), edge('before', 'it')];
   const plan = planOf(definitionSchema.parse({ name: 'w', nodes, edges }), KINDS);
   const found = neededBy(plan.nodes.get('it')!);
-  return found === 'all' ? found : [...found].sort();
+  return found === 'all' ? found : [...found.keys()].sort();
 };
 
 describe('the outputs a node may ask for', () => {
@@ -31,6 +31,31 @@ describe('the outputs a node may ask for', () => {
     expect(needed({ prompt: 'Hi {{ nodes.a.text }}' }, 'asks')).toEqual(['a']);
     expect(needed({ prompt: 'Hi' }, 'asks')).toEqual([]);
     expect(needed({ expression: 'nodes.*' }, 'asks')).toBe('all');
+  });
+});
+
+describe('what of an output a node may ask for', () => {
+  it.each<[object, string[] | 'all']>([
+    [{ prompt: '{{ nodes.a.count }} of {{ nodes . a . total }}' }, ['count', 'total']],
+    [{ expression: 'nodes.`a`.rows[0].id' }, ['rows']],
+    [{ expression: 'nodes.a.count', prompt: '{{ nodes.a }}' }, 'all'],
+    [{ prompt: '{{ nodes.a["count"] }}' }, 'all'],
+    [{ expression: '$keys(nodes.a)' }, 'all'],
+    [{ expression: 'nodes.a.*' }, 'all'],
+    [{ expression: 'nodes.a[0].count' }, 'all'],
+    [{ prompt: '{{ nodes.a.size }}' }, 'all'],
+    [{ expression: 'nodes.a.count - nodes.a.b' }, ['b', 'count']],
+    [{ expression: 'nodes.a.count-1' }, 'all'],
+    [{ expression: 'nodes.a.größe' }, 'all'],
+    [{ expression: 'nodes.a\n.count' }, 'all'],
+    [{ expression: 'nodes.a.count\n+ 1' }, ['count']],
+  ])('of %j is %j', (config, members) => {
+    const nodes = [start, node('before'), node('it', 'asks', { config })];
+    const edges = [edge('start', 'before'), edge('before', 'it')];
+    const plan = planOf(definitionSchema.parse({ name: 'w', nodes, edges }), KINDS);
+    const found = neededBy(plan.nodes.get('it')!);
+    const of = found === 'all' ? found : found.get('a')!;
+    expect(of === 'all' ? of : [...of].sort()).toEqual(members);
   });
 });
 
