@@ -87,13 +87,20 @@ export class LivingRun {
     for (const command of commands) this.#obey(command);
     if (this.large.isAny) this.#ctx.waitUntil(this.large.move());
     if (commands.some((command) => command.do === 'end'))
-      this.#ctx.waitUntil(this.reporter.report().then(() => this.alarm.arm()));
+      this.#ctx.waitUntil(this.reporter.report().then(() => this.#ended()));
     // a slot that is asked for or given back is told at once: others wait for it
     else if (commands.some(({ do: what }) => what === 'acquire' || what === 'release'))
       this.#ctx.waitUntil(this.reporter.report());
     else this.reporter.changed();
     this.alarm.arm();
     return true;
+  }
+
+  /** Whoever looks now reads rows: an object that has ended may stay for a minute, with megabytes that nobody asks for. */
+  #ended(): void {
+    this.store.outputs.forget();
+    this.store.items.forget();
+    this.alarm.arm();
   }
 
   #obey(command: Command): void {
