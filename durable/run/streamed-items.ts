@@ -12,7 +12,7 @@ import { ItemChunks, ItemsHash, type ItemChunk } from './items.ts';
 import type { WorkflowRunStore } from './run.store.ts';
 import type { Place } from './tables.ts';
 
-export const MOST_ITEMS = 1_000_000;
+const MOST_ITEMS = 1_000_000;
 /** An item is brought to its nodes whole. */
 const MOST_ITEM_CHARS = 1_000_000;
 
@@ -22,7 +22,7 @@ export interface KeptItems {
   hash: string | null;
 }
 
-export interface ReadingItems {
+interface ReadingItems {
   store: WorkflowRunStore;
   plan: Plan;
   deps: Pick<RunDeps, 'readOutputText'>;

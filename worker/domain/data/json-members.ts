@@ -14,6 +14,7 @@ export class JsonMembers {
   readonly #names: ReadonlySet<string>;
   readonly #maxChars: number;
   #place: 'before' | 'name' | 'value' | 'over' = 'before';
+  #isObject = false;
   readonly #nesting = new JsonNesting();
   #begun = '';
   #name = '';
@@ -66,8 +67,6 @@ export class JsonMembers {
     if (this.#place === 'value' && this.#names.has(this.#name)) this.#take(text.slice(from));
     else if (this.#place === 'name' && nesting.isInText) this.#begun += text.slice(from);
   }
-  #isObject = false;
-
   #take(text: string): void {
     this.#begun += text;
     this.#chars += text.length;
